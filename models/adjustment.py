@@ -1,15 +1,20 @@
-"""Adjustments: corrections of a balance that one ops user proposes and another approves or rejects."""
+"""Adjustments: corrections of a balance that one of ops proposes and another approves or rejects; the shell is one."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
+from uuid_utils import uuid7
 
-from models import keyset, pg_arrays
+from models import audit, keyset, payment, pg_arrays
+from models.audit import Actor
 from models.keyset import START, Cursor
+from models.payment import NewPayment
 from models.records import record
+from models.representations import iso
+from models.rules.money import render
 from models.rules.types import ApprovedAdjustment, ClaimedPayment, PaymentType
 
 
@@ -25,7 +30,10 @@ class AdjustmentState(StrEnum):
 
 
 class Adjustment(NamedTuple):
-    """A proposal and its decision; the amount in minor units, `digits` those of its currency."""
+    """A proposal and its decision; the amount in minor units, `digits` those of its currency.
+
+    What the shell did is `_by` nobody.
+    """
 
     id: str
     account_id: str
@@ -34,7 +42,7 @@ class Adjustment(NamedTuple):
     currency: str
     digits: int
     reason: str
-    proposed_by: str
+    proposed_by: str | None
     created_at: datetime
     approved_by: str | None
     approved_at: datetime | None
@@ -47,7 +55,7 @@ class Adjustment(NamedTuple):
     token: str | None
 
 
-STATE = """CASE WHEN a.approved_by IS NOT NULL THEN 'approved' WHEN a.rejected_by IS NOT NULL THEN 'rejected'
+STATE = """CASE WHEN a.approved_at IS NOT NULL THEN 'approved' WHEN a.rejected_at IS NOT NULL THEN 'rejected'
                 ELSE 'proposed' END"""
 ADJUSTMENT = f"""
 SELECT a.id::text, a.account_id::text, a.direction, a.amount, a.currency, c.digits, a.reason,
@@ -71,52 +79,129 @@ def page(
     return keyset.page(connection, Adjustment, ADJUSTMENT, conditions, limit, at, key="a.id")
 
 
-def propose(
-    connection: Connection,
-    id: str,
-    account_id: str,
-    direction: str,
-    amount: int,
-    currency: str,
-    reason: str,
-    proposed_by: str,
-) -> None:
-    """Store a proposal; the amount in minor units."""
+def body(found: Adjustment) -> dict[str, Any]:
+    """The JSON of an adjustment, without the wallet token."""
+    return {
+        "id": found.id,
+        "state": found.state,
+        "account": found.account_id,
+        "wallet": None,
+        "direction": found.direction,
+        "amount": render(found.amount, found.digits),
+        "currency": found.currency,
+        "reason": found.reason,
+        "proposed_by": found.proposed_by,
+        "created_at": found.created_at.isoformat(),
+        "approved_by": found.approved_by,
+        "approved_at": iso(found.approved_at),
+        "approval_reason": found.approval_reason,
+        "payment": found.payment_id,
+        "rejected_by": found.rejected_by,
+        "rejected_at": iso(found.rejected_at),
+        "rejection_reason": found.rejection_reason,
+    }
+
+
+class Proposal(NamedTuple):
+    """What is proposed; the amount in minor units, the direction `credit` or `debit` of the account."""
+
+    account_id: str
+    direction: str
+    amount: int
+    currency: str
+    reason: str
+
+
+def propose(connection: Connection, id: str, proposal: Proposal, actor: Actor) -> Adjustment:
+    """Store a proposal and note it in the audit log."""
     connection.exec_driver_sql(
         "INSERT INTO adjustments (id, account_id, direction, amount, currency, reason, proposed_by)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (id, account_id, direction, amount, currency, reason, proposed_by),
+        (id, *proposal, actor.user_id),
     )
+    proposed = _known(connection, id)
+    audit.note(connection, actor, "adjustments.propose", id, proposal.reason, after=body(proposed))
+    return proposed
 
 
-OPEN = "approved_by IS NULL AND rejected_by IS NULL"
+OPEN = "approved_at IS NULL AND rejected_at IS NULL"
 """Checked under the row's lock: of concurrent decisions only the first finds it open."""
 
 
-def approve(connection: Connection, id: str, approved_by: str, reason: str | None, payment_id: str) -> bool:
-    """Record who approves the proposal and the payment they order by it; False if it is decided already."""
+class Decided(NamedTuple):
+    """An adjustment after a decision, and whether this call decided it."""
+
+    adjustment: Adjustment
+    is_new: bool
+
+
+def approve(connection: Connection, proposed: Adjustment, actor: Actor, reason: str | None) -> Decided | None:
+    """Record who approves the proposal and order its payment; None if it was decided otherwise, or by others.
+
+    The caller makes sure that `actor` is not its proposer; the schema does too. The payment is ordered in the name of
+    who approves, or of the proposer if that is the shell.
+    """
     approved = connection.exec_driver_sql(
         "UPDATE adjustments SET approved_by = %s, approved_at = now(), approval_reason = %s, payment_id = %s"
         f" WHERE id = %s AND {OPEN}",
-        (approved_by, reason, payment_id, id),
+        (actor.user_id, reason, str(uuid7()), proposed.id),
     )
-    return approved.rowcount == 1
+    is_new = approved.rowcount == 1
+    after = _known(connection, proposed.id)
+    if after.state != AdjustmentState.APPROVED or after.approved_by != actor.user_id:
+        return None
+    if is_new:
+        payment.accept(connection, [_payment(connection, after)])
+        audit.note(connection, actor, "adjustments.approve", proposed.id, reason, body(proposed), body(after))
+    return Decided(after, is_new)
 
 
-def reject(connection: Connection, id: str, rejected_by: str, reason: str) -> bool:
-    """Record who rejects the proposal, and why; False if it is decided already."""
+def reject(connection: Connection, proposed: Adjustment, actor: Actor, reason: str) -> Decided | None:
+    """Record who rejects the proposal, and why; None if it was decided otherwise, or by others."""
     rejected = connection.exec_driver_sql(
         f"UPDATE adjustments SET rejected_by = %s, rejected_at = now(), rejection_reason = %s WHERE id = %s AND {OPEN}",
-        (rejected_by, reason, id),
+        (actor.user_id, reason, proposed.id),
     )
-    return rejected.rowcount == 1
+    is_new = rejected.rowcount == 1
+    after = _known(connection, proposed.id)
+    if after.state != AdjustmentState.REJECTED or after.rejected_by != actor.user_id:
+        return None
+    if is_new:
+        audit.note(connection, actor, "adjustments.reject", proposed.id, reason, body(proposed), body(after))
+    return Decided(after, is_new)
+
+
+def _known(connection: Connection, id: str) -> Adjustment:
+    found = by_id(connection, id)
+    if found is None:
+        raise KeyError(id)
+    return found
+
+
+def _payment(connection: Connection, approved: Adjustment) -> NewPayment:
+    """The payment of an approved adjustment; its key contains a space, so that no client can send it."""
+    internal = connection.exec_driver_sql(
+        "SELECT id::text FROM accounts WHERE code = 'internal' AND currency = %s", (approved.currency,)
+    ).scalar_one()
+    is_credit = approved.direction == "credit"
+    accounts = (internal, approved.account_id) if is_credit else (approved.account_id, internal)
+    return NewPayment.internal(
+        PaymentType.ADJUSTMENT,
+        approved.approved_by or approved.proposed_by or "",
+        accounts,
+        approved.amount,
+        approved.currency,
+        id=approved.payment_id or "",
+        key=f"adjustment {approved.id}",
+    )
 
 
 APPROVED = """
 SELECT a.payment_id::text, a.account_id::text, a.direction = 'credit' AS is_credit, a.amount, a.currency,
-       a.approved_by::text AS approver_id
-FROM adjustments a JOIN users p ON p.id = a.proposed_by JOIN users q ON q.id = a.approved_by
-WHERE a.payment_id = ANY(%s::uuid[]) AND p.id <> q.id AND p.role = 'ops' AND q.role = 'ops'
+       coalesce(a.approved_by, a.proposed_by)::text AS approver_id
+FROM adjustments a LEFT JOIN users p ON p.id = a.proposed_by LEFT JOIN users q ON q.id = a.approved_by
+WHERE a.payment_id = ANY(%s::uuid[]) AND a.approved_at IS NOT NULL AND a.approved_by IS DISTINCT FROM a.proposed_by
+  AND coalesce(p.role, 'ops') = 'ops' AND coalesce(q.role, 'ops') = 'ops'
 """
 """A compromised gateway could name two ops users who know nothing of it, though it cannot create one. Their names stay
 in the adjustment and the audit log, neither of which it can change, but a person must read them to notice."""

@@ -6,12 +6,20 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from models import audit, keyset
+from models import audit, keyset, payment
 from models.audit import Actor
 from models.keyset import START, Cursor
 from models.records import record
 from models.rules.money import render
-from models.rules.reconciliation import AGES, EXCEPTIONS, AgeBucket, DismissCategory, LineProblem, MatchVerdict
+from models.rules.reconciliation import (
+    AGES,
+    EXCEPTIONS,
+    AgeBucket,
+    DismissCategory,
+    LineProblem,
+    MatchProblem,
+    MatchVerdict,
+)
 
 
 class StatementRecord(NamedTuple):
@@ -25,7 +33,7 @@ class StatementRecord(NamedTuple):
     account: str | None
     begins_on: date
     ends_on: date
-    uploaded_by: str
+    uploaded_by: str | None
     created_at: datetime
     set_aside: Sequence[Mapping[str, str]]
     counts: Mapping[str, int]
@@ -155,17 +163,34 @@ WHERE l.statement_id = %(id)s AND l.matched_at IS NULL AND l.dismissed_at IS NUL
 """
 
 
-def match(connection: Connection, id: str, number: int, payment_id: str, reason: str, user_id: str) -> bool:
-    """Record the payment that a person assigns to a line; False if there is no such unmatched line.
+LACKING = (MatchVerdict.MISSING_THERE, MatchVerdict.EXPECTED)
+DECIDED = {MatchVerdict.MATCHED: LineProblem.MATCHED, MatchVerdict.DISMISSED: LineProblem.DISMISSED}
+
+
+def match(
+    connection: Connection, id: str, before: StatementLine, payment_id: str, actor: Actor, reason: str
+) -> StatementLine | LineProblem | MatchProblem:
+    """Record the payment that a person assigns to a line, in the audit log too; returns the line, or why it cannot be.
 
     A line of the same statement that reports this payment as missing is matched too.
     """
-    parameters = {"id": id, "line": number, "payment_id": payment_id, "reason": reason, "user_id": user_id}
-    if not connection.exec_driver_sql(f"{MATCH} AND l.line = %(line)s", parameters).rowcount:
-        return False
-    is_lacked = "l.verdict IN ('missing_there', 'expected') AND l.payment_id = %(payment_id)s"
-    connection.exec_driver_sql(f"{MATCH} AND {is_lacked}", parameters)
-    return True
+    if before.verdict in DECIDED:
+        return DECIDED[MatchVerdict(before.verdict)]
+    if before.verdict in LACKING and before.payment_id != payment_id:
+        return MatchProblem.ANOTHER
+    if not payment.states(connection, [payment_id]):
+        return MatchProblem.UNKNOWN
+    parameters = {"id": id, "line": before.line, "payment_id": payment_id, "reason": reason, "user_id": actor.user_id}
+    matched = connection.exec_driver_sql(f"{MATCH} AND l.line = %(line)s", parameters).rowcount
+    if matched:
+        is_lacked = "l.verdict IN ('missing_there', 'expected') AND l.payment_id = %(payment_id)s"
+        connection.exec_driver_sql(f"{MATCH} AND {is_lacked}", parameters)
+    after = line(connection, id, before.line) or before
+    if not matched:
+        return DECIDED[MatchVerdict(after.verdict)]
+    note = (line_body(before), line_body(after))
+    audit.note(connection, actor, "reconciliations.match", f"{id}/{before.line}", reason, *note)
+    return after
 
 
 DISMISS = """
@@ -233,12 +258,12 @@ def line_body(line: StatementLine) -> dict[str, Any]:
         "age_days": line.age_days,
         "difference": line.difference,
         "payment": line.payment_id,
-        "match": line.matched_by
+        "match": line.matched_at
         and {
             "payment": line.matched_payment_id,
             "reason": line.match_reason,
             "matched_by": line.matched_by,
-            "matched_at": line.matched_at and line.matched_at.isoformat(),
+            "matched_at": line.matched_at.isoformat(),
         },
         "dismissal": line.dismissed_at
         and {

@@ -62,7 +62,7 @@ class ReturnLine(NamedTuple):
 
 
 class AdjustmentLine(NamedTuple):
-    """An approved adjustment: who proposed and who approved it, and why; the amount in minor units."""
+    """An approved adjustment: who proposed and who approved it (None: the shell), and why; in minor units."""
 
     id: str
     account_id: str
@@ -71,8 +71,8 @@ class AdjustmentLine(NamedTuple):
     amount: int
     state: str
     reason: str
-    proposed_by: str
-    approved_by: str
+    proposed_by: str | None
+    approved_by: str | None
     approved_at: datetime
     payment_id: str
 

@@ -11,6 +11,16 @@ from models.rules.money import render
 SECTIONS = ("trial_balance", "payments", "commission", "open", "returns", "adjustments")
 """The lists of a closing, in the order in which they are shown."""
 
+COLUMNS = (
+    *("section", "code", "merchant", "type", "state", "currency", "opening", "debits", "credits", "closing", "count"),
+    *("amount", "taken", "given_back", "net", "id", "account", "direction", "withdrawal", "rail", "bank_reference"),
+    *("returned_at", "reason", "proposed_by", "approved_by", "approved_at", "payment"),
+)
+"""The columns of a closing as a file."""
+
+DAY_COLUMNS = ("date", "currency", "gross", "commission", "refunds", "net")
+"""The columns of a merchant's month as a file."""
+
 Digits = Callable[[str], int]
 """The digits of the currency of this code."""
 
@@ -48,6 +58,12 @@ def body(closed: Closing, month: str, timezone: str, of: ClosingMonth, digits: D
             for line in closed.adjustments
         ],
     }
+
+
+def rows(of: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The lines of all lists of a closing's JSON, each with all COLUMNS, of which `section` names its list."""
+    empty = dict.fromkeys(COLUMNS)
+    return [{**empty, "section": name, **line} for name in SECTIONS for line in of[name] or ()]
 
 
 def head(month: str, timezone: str, of: ClosingMonth) -> dict[str, Any]:

@@ -123,7 +123,8 @@ INVARIANTS = {
     "an adjustment is what two of ops agreed on": """
         SELECT p.id FROM payments p WHERE p.type = 'adjustment' AND p.state = 'COMPLETED' AND NOT EXISTS (
             SELECT FROM adjustments a JOIN accounts i ON i.code = 'internal' AND i.currency = a.currency
-            WHERE a.payment_id = p.id AND a.approved_by <> a.proposed_by AND a.approved_by = p.user_id
+            WHERE a.payment_id = p.id AND a.approved_at IS NOT NULL AND a.approved_by IS DISTINCT FROM a.proposed_by
+              AND coalesce(a.approved_by, a.proposed_by) = p.user_id
               AND (a.amount, a.currency) = (p.amount, p.currency)
               AND p.source_id = CASE a.direction WHEN 'credit' THEN i.id ELSE a.account_id END
               AND p.target_id = CASE a.direction WHEN 'credit' THEN a.account_id ELSE i.id END)""",

@@ -43,7 +43,7 @@ class ReportedLine(NamedTuple):
 class Upload(NamedTuple):
     """A statement file about to be stored: its SHA-256, its format `form` and the days that it covers.
 
-    `set_aside` are the errors of the lines that could not be read, as JSON.
+    `set_aside` are the errors of the lines that could not be read, as JSON; the shell uploads in nobody's name.
     """
 
     id: str
@@ -53,7 +53,7 @@ class Upload(NamedTuple):
     begins_on: date
     ends_on: date
     set_aside: str
-    uploaded_by: str
+    uploaded_by: str | None
 
 
 class StatementTooLarge(Exception):

@@ -12,16 +12,16 @@ from gateway.auth.tokens import Caller
 from gateway.bulks.create import own
 from gateway.bulks.lines import LINE_SHAPES, LineErrors, Row, build_lines, invalid_bulk, refuse_used_references
 from gateway.bulks.schemas import LINES_MAX
-from gateway.http import csv_lines
 from gateway.http.access_log import REQUEST_ID
-from gateway.http.csv_lines import BOM, LINE_BYTES_MAX, cells
+from gateway.http.csv_lines import cells
 from gateway.http.errors import ApiError, FieldError, invalid
 from gateway.http.media_types import is_utf8
 from gateway.http.parsing import decode, flatten, parse, refuse_compressed
 from gateway.lists.exports import CSV, JSON_LINES
 from gateway.services import Services
-from models import bank_account, bulk
+from models import bank_account, bulk, csv_lines
 from models.bulk import Bulk, BulkKind, BulkMode, NewBulk
+from models.csv_lines import BOM, LINE_BYTES_MAX
 from models.rules.blanks import fold_blanks
 from models.session import Connection, statements, transaction
 

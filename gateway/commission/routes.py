@@ -19,10 +19,9 @@ from gateway.http.schemas import page_of
 from gateway.lists.pagination import paginated
 from gateway.services import services
 from models import account, audit, commission_report, commission_terms, user
-from models.commission_report import DailyCommission
-from models.commission_terms import TermsRecord
+from models.commission_body import day_body, record_body, terms_body
 from models.currency import Currency
-from models.rules.commission import FREE, PERCENT_DIGITS, Terms, commission, smallest_amount_with_fee
+from models.rules.commission import FREE, Terms, commission
 from models.rules.money import MoneyError, parse, render
 from models.session import statements, transaction
 
@@ -68,7 +67,7 @@ def preview(body: Body) -> JsonAnswer:
         "currency": currency.code,
         "commission": render(fee, currency.digits),
         "arrives": render(amount - fee, currency.digits) if fee < amount else None,
-        "terms": _terms_body(terms, currency.code, currency.digits),
+        "terms": terms_body(terms, currency.code, currency.digits),
     }, {}
 
 
@@ -79,7 +78,7 @@ def preview(body: Body) -> JsonAnswer:
 def list_terms(query: Body) -> JsonAnswer:
     """List the terms of commission, newest first: current, past and future ones."""
     filters = {name: query.get(name) for name in ("type", "currency")}
-    return paginated(query, commission_terms.page, _record_body, merchant_id=query.get("merchant"), **filters)
+    return paginated(query, commission_terms.page, record_body, merchant_id=query.get("merchant"), **filters)
 
 
 @commissions.route("/ops/commission-terms", methods=["POST"])
@@ -97,7 +96,7 @@ def add_terms(body: Body) -> JsonAnswer:
         record = commission_terms.add(connection, body["type"], body.get("currency"), merchant, terms, valid_from)
         if record is None:
             raise ApiError("duplicate_terms", "There are terms for the same payments with the same valid_from.")
-        created = _record_body(record)
+        created = record_body(record)
         audit.note(connection, actor(), "commission_terms.add", record.id, body["reason"], None, created)
     return created, {}
 
@@ -110,7 +109,7 @@ def report(query: Body) -> JsonAnswer:
     """Report the commission taken and given back, by day (UTC) and currency."""
     with statements(services().engine) as connection:
         days = commission_report.by_day(connection, query["since"], query["until"], query.get("currency"))
-    return {"data": [_day_body(day) for day in days]}, {}
+    return {"data": [day_body(day) for day in days]}, {}
 
 
 def _terms(body: Body) -> Terms:
@@ -133,40 +132,3 @@ def _minor_units(text: str, name: str, currency: Currency) -> int:
         if error.code == "amount_not_positive":
             return 0
         raise invalid([(f"/{name}", error.code, error.detail)]) from None
-
-
-def _terms_body(terms: Terms, currency: str | None, digits: int) -> Body:
-    smallest = smallest_amount_with_fee(terms)
-    has_free = currency is not None and smallest is not None and smallest > 1
-    return {
-        "percent": render(terms.percent_millionths, PERCENT_DIGITS).rstrip("0").rstrip("."),
-        "fixed": render(terms.fixed, digits),
-        "minimum": render(terms.minimum, digits),
-        "maximum": None if terms.maximum is None else render(terms.maximum, digits),
-        "smallest_paying_amount": render(smallest, digits) if smallest and currency else None,
-        "smallest_paying_units": smallest,
-        "ending_minimum": render(1, digits) if has_free else None,
-    }
-
-
-def _record_body(record: TermsRecord) -> Body:
-    return {
-        "id": record.id,
-        "type": record.type,
-        "currency": record.currency,
-        "merchant": record.merchant_id,
-        **_terms_body(record.terms, record.currency, record.digits),
-        "valid_from": record.valid_from.isoformat(),
-        "created_at": record.created_at.isoformat(),
-    }
-
-
-def _day_body(day: DailyCommission) -> Body:
-    return {
-        "date": day.date.isoformat(),
-        "currency": day.currency,
-        "taken": render(day.taken, day.digits),
-        "given_back": render(day.given_back, day.digits),
-        "net": render(day.net, day.digits),
-        "payments": day.payments,
-    }

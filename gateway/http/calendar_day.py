@@ -4,7 +4,8 @@ import re
 from datetime import date, datetime
 from typing import Any
 
-from gateway.http.fields import YEAR_MAX, YEAR_MIN, StrictField
+from gateway.http.fields import StrictField
+from models.rules.calendar import YEAR_MAX, YEAR_MIN
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)

@@ -1,64 +1,17 @@
-"""CSV read line by line: a quoted line break belongs to its line, and an error in one line does not affect others."""
-
-import csv
-from collections import deque
-from collections.abc import Iterator
+"""The cells of lines of a CSV in a request; an invalid one is named by its pointer."""
 
 import marshmallow as ma
 
 from gateway.http.errors import ApiError, FieldError, invalid
-
-BOM = b"\xef\xbb\xbf"
-
-LINE_BYTES_MAX = 4 * 1024
-"""Every text of a line at its maximum length in any script, and as much again for names and quotes."""
-
-_BLANK = b' \t\r,"'
-_UNENDED = "unexpected end of data"
-"""The message of the csv module for a cell whose quotes are not closed."""
-
-
-def lines(texts: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines of a CSV from pieces that were split at each line break; blank ones are left out.
-
-    A cell whose quotes are not closed within LINE_BYTES_MAX ends with its piece: it spoils one line, not the others.
-    """
-    pending: deque[bytes] = deque()
-    while (text := pending.popleft() if pending else next(texts, None)) is not None:
-        whole, more = text, 0
-        while (is_whole := _is_whole(whole)) is False and len(whole) <= LINE_BYTES_MAX:
-            if more == len(pending):
-                following = next(texts, None)
-                if following is None:
-                    break
-                pending.append(following)
-            whole += b"\n" + pending[more]
-            more += 1
-        if more and is_whole:
-            text = whole
-            for _ in range(more):
-                pending.popleft()
-        if text.strip(_BLANK):
-            yield text
+from models import csv_lines
 
 
 def cells(text: bytes, pointer: str) -> list[str]:
     """The cells of a line; raises ValidationError, or ApiError if it is not UTF-8: then the file is invalid."""
     try:
-        return next(csv.reader([text.decode()], strict=True), [])
-    except UnicodeDecodeError:
+        return csv_lines.cells(text)
+    except csv_lines.NotUtf8:
         detail = "The body is not CSV in UTF-8."
         raise ApiError("malformed_csv", detail, invalid([(pointer, "malformed_csv", detail)]).errors) from None
-    except csv.Error:
+    except csv_lines.InvalidLine:
         raise ma.ValidationError([FieldError("malformed_csv", "This is not a line of CSV.")]) from None
-
-
-def _is_whole(text: bytes) -> bool | None:
-    """False if a quoted cell continues after the text, None if the text is invalid whatever follows."""
-    if b'"' not in text:
-        return True
-    try:
-        next(csv.reader([text.decode(errors="replace")], strict=True), [])
-    except csv.Error as error:
-        return False if str(error) == _UNENDED else None
-    return True

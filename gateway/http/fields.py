@@ -1,7 +1,6 @@
 """Fields of requests; each rejects an invalid value with a published code."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -11,13 +10,12 @@ import marshmallow as ma
 
 from gateway.http.errors import FieldError
 from gateway.http.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
-from models.rules.blanks import fold_blanks, has_controls, is_blank
+from models.rules.blanks import fold_blanks
+from models.rules.calendar import YEAR_MAX, YEAR_MIN
+from models.rules.text import TextError, free_text
 
 LIST_ITEMS_MAX = 20
 """More values than any comma list needs."""
-
-YEAR_MIN, YEAR_MAX = 1971, 9998
-"""Ids contain the time since 1970; and a UTC offset must not move a time out of the calendar."""
 
 METADATA_MEMBERS_MAX = 20
 METADATA_NAME_LENGTH_MAX = 40
@@ -92,15 +90,10 @@ class Text(StrictField):
         self.length_max = length_max
 
     def read(self, text: str) -> str:
-        if not text.isascii():
-            text = unicodedata.normalize("NFC", text)
-        if len(text) > self.length_max:
-            raise self.refuse("text_too_long", f"At most {self.length_max} characters.")
-        if has_controls(text):
-            raise self.refuse("text_invalid", "Control characters are not allowed.")
-        if is_blank(text):
-            raise self.refuse("invalid_value", "Must not be empty.")
-        return text
+        try:
+            return free_text(text, self.length_max)
+        except TextError as error:
+            raise self.refuse(error.code, error.detail) from None
 
 
 class SingleSpacedText(Text):

@@ -13,15 +13,12 @@ from gateway.http.found import found, path_id
 from gateway.http.idempotency import REPLAYED, find_replay, keep_key, request_key
 from gateway.http.schemas import page_of
 from gateway.lists.pagination import paginated
-from gateway.ops.representations import adjustment_body
 from gateway.ops.schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput, RejectionInput
 from gateway.outcomes.responses import JsonResult, related_response
 from gateway.services import services
-from models import account, adjustment, audit, payment, payment_view
-from models.adjustment import Adjustment, AdjustmentState
+from models import account, adjustment, payment_view
+from models.adjustment import Adjustment, Decided, Proposal
 from models.currency import Currency
-from models.payment import NewPayment
-from models.rules.types import PaymentType
 from models.session import Connection, transaction
 
 adjustments = Blueprint(
@@ -58,11 +55,8 @@ def propose(body: Body) -> JsonAnswer:
             earlier_id = keep_key(connection, key, adjustment_id=id)
         if earlier_id is not None:
             return _body(found(adjustment.by_id(connection, earlier_id))), REPLAYED
-        adjustment.propose(
-            connection, id, account_id, body["direction"], amount, currency.code, body["reason"], g.caller.id
-        )
-        proposed = found(adjustment.by_id(connection, path_id(id)))
-        audit.note(connection, actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(proposed))
+        new = Proposal(account_id, body["direction"], amount, currency.code, body["reason"])
+        proposed = adjustment.propose(connection, id, new, actor())
     return _body(proposed), {}
 
 
@@ -74,16 +68,11 @@ def propose(body: Body) -> JsonAnswer:
 def approve(body: Body, id: str) -> JsonResult:
     """Approve another ops user's adjustment; its payment is created in your name. With Prefer: 201 once it is final."""
     with transaction(services().engine) as connection:
-        proposed, payment_id = found(adjustment.by_id(connection, path_id(id))), str(uuid7())
+        proposed = found(adjustment.by_id(connection, path_id(id)))
         if proposed.proposed_by == g.caller.id:
             raise ApiError("own_adjustment", "Another ops user must approve it; you can reject it.")
-        is_new = adjustment.approve(connection, id, g.caller.id, body.get("reason"), payment_id)
-        approved = _decided(connection, id, AdjustmentState.APPROVED)
-        if is_new:
-            payment.accept(connection, [_new_payment(approved, payment_id)])
-            before, after = adjustment_body(proposed), adjustment_body(approved)
-            audit.note(connection, actor(), "adjustments.approve", id, body.get("reason"), before, after)
-        view = payment_view.by_id(connection, approved.payment_id or payment_id)
+        approved, is_new = _decided(adjustment.approve(connection, proposed, actor(), body.get("reason")))
+        view = payment_view.by_id(connection, approved.payment_id or "")
     if is_new:
         bell.ring(request.environ[REQUEST_ID])
     return related_response(_body(approved), view)
@@ -97,11 +86,7 @@ def reject(body: Body, id: str) -> JsonAnswer:
     """Reject another ops user's adjustment, or withdraw your own; no money moves."""
     with transaction(services().engine) as connection:
         proposed = found(adjustment.by_id(connection, path_id(id)))
-        is_new = adjustment.reject(connection, id, g.caller.id, body["reason"])
-        rejected = _decided(connection, id, AdjustmentState.REJECTED)
-        before, after = adjustment_body(proposed), adjustment_body(rejected)
-        if is_new:
-            audit.note(connection, actor(), "adjustments.reject", id, body["reason"], before, after)
+        rejected, _ = _decided(adjustment.reject(connection, proposed, actor(), body["reason"]))
     return _body(rejected), {}
 
 
@@ -118,28 +103,11 @@ def _account_id(connection: Connection, body: Body, currency: Currency) -> str:
 
 def _body(record: Adjustment) -> Body:
     """The adjustment for the caller; only those who may propose see the wallet token, which the audit log lacks."""
-    return {**adjustment_body(record), "wallet": record.token if "ops:adjustments" in g.caller.scopes else None}
+    return {**adjustment.body(record), "wallet": record.token if "ops:adjustments" in g.caller.scopes else None}
 
 
-def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustment:
-    """The adjustment as the caller decided it, now or before; raises ApiError if it was decided in another way."""
-    decided = found(adjustment.by_id(connection, path_id(id)))
-    if decided.state != state or g.caller.id not in (decided.approved_by, decided.rejected_by):
-        raise ApiError("adjustment_decided", f"It is {decided.state} already.")
+def _decided(decided: Decided | None) -> Decided:
+    """The adjustment as the caller decided it, now or before; raises ApiError if it was decided otherwise."""
+    if decided is None:
+        raise ApiError("adjustment_decided", "It was approved or rejected already.")
     return decided
-
-
-def _new_payment(approved: Adjustment, payment_id: str) -> NewPayment:
-    """The payment of an approved adjustment; its key contains a space, so that no client can send it."""
-    reference_data, wallet = services().reference_data, approved.account_id
-    internal = reference_data.technical("internal", reference_data.currency(approved.currency).code).id
-    accounts = (internal, wallet) if approved.direction == "credit" else (wallet, internal)
-    return NewPayment.internal(
-        PaymentType.ADJUSTMENT,
-        g.caller.id,
-        accounts,
-        approved.amount,
-        approved.currency,
-        id=payment_id,
-        key=f"adjustment {approved.id}",
-    )

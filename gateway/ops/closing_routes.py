@@ -45,9 +45,7 @@ def get_closing(query: Body) -> Response | JsonAnswer:
         month = _month(connection, query)
         closed = closing.close(connection, month)
     body = closing_body.body(closed, _name(query), query["timezone"], month, _digits)
-    empty = dict.fromkeys(ClosingRowSchema().fields)
-    rows = [{**empty, "section": name, **row} for name in closing_body.SECTIONS for row in body[name] or ()]
-    return _answer(body, rows, ClosingRowSchema, "closing.html")
+    return _answer(body, closing_body.rows(body), ClosingRowSchema, "closing.html")
 
 
 @closings.route("/closing")

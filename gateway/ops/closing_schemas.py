@@ -74,8 +74,8 @@ class ClosedAdjustmentSchema(Output):
     amount = amount_text()
     state = one_of(State)
     reason = ma.fields.String()
-    proposed_by = ma.fields.UUID()
-    approved_by = ma.fields.UUID()
+    proposed_by = ma.fields.UUID(allow_none=True)
+    approved_by = ma.fields.UUID(allow_none=True)
     approved_at = ma.fields.DateTime()
     payment = ma.fields.UUID()
 

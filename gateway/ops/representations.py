@@ -1,8 +1,7 @@
-"""The JSON of stuck payments, selections, batches, adjustments and the audit log."""
+"""The JSON of stuck payments, selections, batches and the audit log."""
 
 from typing import Any
 
-from models.adjustment import Adjustment
 from models.batch import Batch, BatchItem
 from models.ops_payment import stuck_body
 from models.representations import iso
@@ -60,27 +59,4 @@ def batch_item_body(item: BatchItem) -> dict[str, Any]:
         "state": item.state,
         "failure": item.failure_code,
         "last_error": item.last_error,
-    }
-
-
-def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
-    """An adjustment, without the wallet token."""
-    return {
-        "id": adjustment.id,
-        "state": adjustment.state,
-        "account": adjustment.account_id,
-        "wallet": None,
-        "direction": adjustment.direction,
-        "amount": render(adjustment.amount, adjustment.digits),
-        "currency": adjustment.currency,
-        "reason": adjustment.reason,
-        "proposed_by": adjustment.proposed_by,
-        "created_at": adjustment.created_at.isoformat(),
-        "approved_by": adjustment.approved_by,
-        "approved_at": iso(adjustment.approved_at),
-        "approval_reason": adjustment.approval_reason,
-        "payment": adjustment.payment_id,
-        "rejected_by": adjustment.rejected_by,
-        "rejected_at": iso(adjustment.rejected_at),
-        "rejection_reason": adjustment.rejection_reason,
     }

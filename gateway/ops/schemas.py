@@ -123,7 +123,7 @@ class AdjustmentSchema(Output):
     amount = amount_text()
     currency = ma.fields.String()
     reason = ma.fields.String()
-    proposed_by = ma.fields.UUID()
+    proposed_by = ma.fields.UUID(allow_none=True)
     created_at = ma.fields.DateTime()
     approved_by = ma.fields.UUID(allow_none=True)
     approved_at = ma.fields.DateTime(allow_none=True)

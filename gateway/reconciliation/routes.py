@@ -1,12 +1,10 @@
 """/v1/ops/reconciliations: compare bank statements with payments line by line, and match lines manually."""
 
 import hashlib
-import json
 import re
 from typing import cast
 
-from flask import g, request
-from uuid_utils import uuid7
+from flask import request
 
 from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
@@ -26,13 +24,14 @@ from gateway.reconciliation.schemas import (
     StatementLineSchema,
     UploadInput,
 )
-from gateway.reconciliation.statement_files import BYTES_MAX, XML, parser_for
 from gateway.services import services
-from models import audit, bank_statement, payment, reconciliation
+from models import bank_statement, statement_upload
 from models.bank_statement import StatementLine
-from models.reconciliation import StatementTooLarge, Upload
-from models.rules.reconciliation import DETAILS, DismissCategory, LineProblem, MatchVerdict
-from models.session import Connection, Contention, statements, transaction
+from models.reconciliation import StatementTooLarge
+from models.rules.reconciliation import DETAILS, DismissCategory, LineProblem, MatchProblem
+from models.session import Connection, statements, transaction
+from models.statement_file import BYTES_MAX, InvalidStatement, parse_camt053, parse_csv
+from models.statement_upload import Parse
 
 reconciliations = Blueprint(
     "reconciliations",
@@ -41,6 +40,8 @@ reconciliations = Blueprint(
     description="Comparing bank statements with payments; no money moves.",
 )
 
+
+XML = ("application/xml", "text/xml")
 
 FILE = {"schema": {"type": "string"}}
 
@@ -56,35 +57,31 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 def upload(_: Body) -> JsonAnswer:
     """Compare a bank statement, CSV or camt.053, with payments; the same file again returns the earlier result."""
     refuse_compressed(request)
-    parse, data = parser_for(request.mimetype), received(cast(StrictRequest, request))
+    parse, data = _parser(request.mimetype), received(cast(StrictRequest, request))
     hash, currencies = hashlib.sha256(data).digest(), services().reference_data.currencies()
     with statements(services().engine) as connection:
         earlier = bank_statement.by_hash(connection, hash)
     if earlier is not None:
         return bank_statement.body(earlier), REPLAYED
-    parsed = run_in_thread(parse, data, currencies)
-    new = Upload(
-        id=str(uuid7()),
-        hash=hash,
-        form=parsed.form,
-        account=parsed.account,
-        begins_on=parsed.begins_on,
-        ends_on=parsed.ends_on,
-        set_aside=json.dumps(parsed.set_aside),
-        uploaded_by=g.caller.id,
-    )
-    with services().large_reads.turn(), transaction(services().engine) as connection:
-        try:
-            is_new = reconciliation.add(connection, new, parsed.lines, parsed.periods)
-        except StatementTooLarge:
-            raise invalid([("/lines", "invalid_value", "Too many payments of these days are missing.")]) from None
-        statement = bank_statement.by_hash(connection, hash)
-        if statement is None:
-            raise Contention
-        body = bank_statement.body(statement)
-        if is_new:
-            audit.note(connection, actor(), "reconciliations.upload", statement.id, after=body)
-    return body, {} if is_new else REPLAYED
+    try:
+        parsed = run_in_thread(parse, data, currencies)
+        with services().large_reads.turn(), transaction(services().engine) as connection:
+            statement, is_new = statement_upload.store(connection, hash, parsed, actor())
+    except InvalidStatement as error:
+        problem = invalid(error.errors)
+        raise ApiError(error.code, error.detail, problem.errors) if error.code else problem from None
+    except StatementTooLarge:
+        raise invalid([("/lines", "invalid_value", "Too many payments of these days are missing.")]) from None
+    return bank_statement.body(statement), {} if is_new else REPLAYED
+
+
+def _parser(media_type: str) -> Parse:
+    """The parser of files of this media type, which sets invalid lines aside; raises ApiError."""
+    if media_type == CSV:
+        return parse_csv
+    if media_type in XML:
+        return parse_camt053
+    raise ApiError("unsupported_media_type", f"Send Content-Type: {CSV}, or {XML[0]} for camt.053.")
 
 
 @reconciliations.route("")
@@ -125,17 +122,12 @@ def match(body: Body, id: str, line: str) -> JsonAnswer:
     """Match a line to a payment manually, or accept that a payment is missing in the statement."""
     with transaction(services().engine) as connection:
         before = _line(connection, id, line)
-        if before.verdict in DECIDED:
-            raise _problem(DECIDED[MatchVerdict(before.verdict)])
-        if before.verdict in LACKING and before.payment_id != body["payment"]:
-            raise invalid([("/payment", "invalid_value", "Must be the payment of this line.")])
-        if not payment.states(connection, [body["payment"]]):
-            raise invalid([("/payment", "not_found", "There is no such payment.")])
-        if not bank_statement.match(connection, id, before.line, body["payment"], body["reason"], g.caller.id):
-            raise _problem(DECIDED[MatchVerdict(_line(connection, id, line).verdict)])
-        states = [bank_statement.line_body(state) for state in (before, _line(connection, id, line))]
-        audit.note(connection, actor(), "reconciliations.match", f"{id}/{before.line}", body["reason"], *states)
-    return states[1], {}
+        after = bank_statement.match(connection, id, before, body["payment"], actor(), body["reason"])
+    if isinstance(after, MatchProblem):
+        raise invalid([("/payment", after.value, DETAILS[after])])
+    if isinstance(after, LineProblem):
+        raise _problem(after)
+    return bank_statement.line_body(after), {}
 
 
 @reconciliations.route("/<id>/lines/<line>/dismiss", methods=["POST"])
@@ -151,10 +143,6 @@ def dismiss(body: Body, id: str, line: str) -> JsonAnswer:
     if isinstance(after, LineProblem):
         raise _problem(after)
     return bank_statement.line_body(after), {}
-
-
-LACKING = (MatchVerdict.MISSING_THERE, MatchVerdict.EXPECTED)
-DECIDED = {MatchVerdict.MATCHED: LineProblem.MATCHED, MatchVerdict.DISMISSED: LineProblem.DISMISSED}
 
 
 def _problem(problem: LineProblem) -> ApiError:

@@ -4,9 +4,9 @@ import marshmallow as ma
 
 from gateway.http.fields import Choice, ChoiceList, Id, Input, Text
 from gateway.http.schemas import Output, PageQuery, amount_text, one_of
-from gateway.reconciliation.statement_files import DIRECTIONS
 from models.audit import REASON_LENGTH_MAX
 from models.rules.reconciliation import AgeBucket, Difference, DismissCategory, MatchVerdict
+from models.statement_file import DIRECTIONS
 
 DIFFERENCES = f"How a mismatched line differs from its payment, the gravest first: {', '.join(Difference)}."
 
@@ -73,7 +73,7 @@ class ReconciliationSchema(Output):
     counts = ma.fields.Nested(VerdictCountsSchema)
     ages = ma.fields.List(ma.fields.Nested(ExceptionAgeSchema))
     set_aside = ma.fields.List(ma.fields.Nested(SetAsideSchema))
-    uploaded_by = ma.fields.UUID()
+    uploaded_by = ma.fields.UUID(allow_none=True)
     created_at = ma.fields.DateTime()
 
 
@@ -82,7 +82,7 @@ class MatchSchema(Output):
 
     payment = ma.fields.UUID()
     reason = ma.fields.String()
-    matched_by = ma.fields.UUID()
+    matched_by = ma.fields.UUID(allow_none=True)
     matched_at = ma.fields.DateTime()
 
 

@@ -62,9 +62,18 @@ class LineProblem(StrEnum):
     NOT_BOOKED = "line_not_booked"
 
 
-DETAILS = {
+class MatchProblem(StrEnum):
+    """Why a payment is not that of a line; the value is the code of the field, `DETAILS` has a sentence for people."""
+
+    ANOTHER = "invalid_value"
+    UNKNOWN = "not_found"
+
+
+DETAILS: dict[LineProblem | MatchProblem, str] = {
     LineProblem.MATCHED: "The line is already matched to a payment.",
     LineProblem.DISMISSED: "The line was put aside before.",
+    MatchProblem.ANOTHER: "Must be the payment of this line.",
+    MatchProblem.UNKNOWN: "There is no such payment.",
     LineProblem.NOT_BOOKED: "The bank did not book it: only what a bank booked is put aside.",
 }
 

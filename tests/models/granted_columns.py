@@ -31,3 +31,22 @@ SECOND_FACTORS = {
 }
 DISMISSAL = {"dismiss_category", "dismiss_reason", "dismissed_by", "dismissed_at"}
 MATCH = {"matched_payment_id", "match_reason", "matched_by", "matched_at"}
+
+ADJUSTMENTS = {
+    ("INSERT", "adjustments"): {"id", "account_id", "direction", "amount", "currency", "reason", "proposed_by"},
+    ("UPDATE", "adjustments"): {
+        *("approved_by", "approved_at", "approval_reason", "payment_id"),
+        *("rejected_by", "rejected_at", "rejection_reason"),
+    },
+}
+STATEMENTS = {
+    ("INSERT", "bank_statements"): {
+        *("id", "hash", "form", "account", "begins_on", "ends_on", "set_aside", "uploaded_by"),
+    },
+    ("INSERT", "bank_statement_lines"): {
+        "account",
+        *("statement_id", "line", "booked_on", "direction", "amount", "currency", "end_to_end_id"),
+        *("bank_reference", "description", "verdict", "difference", "payment_id", "value_date"),
+    },
+    ("UPDATE", "bank_statement_lines"): DISMISSAL | MATCH,
+}

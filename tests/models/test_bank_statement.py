@@ -60,7 +60,8 @@ BREAKS = {
     statement(account="repeat('x', 141)"): "bank_statements_account_is_bounded",
     statement(ends_on="'2026-11-19'"): "bank_statements_period_is_bounded",
     statement(begins_on="'2025-11-18'"): "bank_statements_period_is_bounded",
-    statement(uploaded_by="%(new)s"): "bank_statements_uploaded_by_fkey",
+    statement(uploaded_by="%(new)s"): "bank_statements_are_of_ops",
+    statement(uploaded_by="%(ann)s"): "bank_statements_are_of_ops",
     statement(set_aside="'[{}]'"): NO_BREAK,
     statement(set_aside="'{}'"): "bank_statements_set_aside_is_a_short_list",
     statement(set_aside="(SELECT jsonb_agg(n) FROM generate_series(1, 1001) n)"): (
@@ -94,6 +95,8 @@ BREAKS = {
     of_line(f"{BY_HAND}, match_reason = NULL".replace("match_reason = 'x', ", "")): (
         "bank_statement_lines_are_matched_wholly"
     ),
+    of_line("matched_by = %(ops)s"): "bank_statement_lines_are_matched_wholly",
+    of_line(BY_HAND.replace("%(ops)s", "%(ann)s")): "bank_statement_lines_matches_are_of_ops",
     of_line(BY_HAND.replace("'x'", "''")): "bank_statement_lines_match_reason_is_bounded",
     of_line(BY_HAND, 2): "bank_statement_lines_matched_need_no_match",
     of_line(BY_HAND, 3): "bank_statement_lines_are_matched_once",
@@ -101,7 +104,7 @@ BREAKS = {
         "matched_payment_id = NULL, match_reason = NULL, matched_by = NULL, matched_at = NULL", 3
     ): "bank_statement_lines_are_matched_once",
 }
-"""Statements and what stops the gateway; the worker has no right to them."""
+"""Statements and what stops worker and gateway alike."""
 
 COUNT = {"statement_id": "%(kept)s", "verdict": "'matched'", "dated_on": "'2026-11-20'"}
 
@@ -147,10 +150,9 @@ def names(shared_world: Builder) -> dict[str, str]:
 def test_attack_is_stopped_by_the_named_constraint(
     shared_world: Builder, names: dict[str, str], sql: str, role: str
 ) -> None:
-    by_owner = {**BREAKS, **OWNERS}[sql]
-    expected = {"owner": by_owner, "worker": DENIED, "gateway": BREAKS.get(sql, by_owner if sql in BREAKS else DENIED)}
+    expected = OWNERS[sql] if role == "owner" and sql in OWNERS else BREAKS.get(sql, DENIED)
     with getattr(shared_world, role).connect() as connection:
-        assert stopper(connection, sql, names) == expected[role]
+        assert stopper(connection, sql, names) == expected
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
@@ -162,12 +164,16 @@ def test_dismissal_is_stopped_by_the_named_constraint(
         assert stopper(connection, sql, names) == DISMISSALS[sql]
 
 
-def test_gateway_dismisses_in_the_name_of_a_user(shared_world: Builder, names: dict[str, str]) -> None:
-    by_nobody = of_line(ASIDE.replace("%(ops)s", "NULL"))
-    stops = {"worker": NO_BREAK, "gateway": "bank_statement_lines_dismissals_are_of_ops"}
-    for role, expected in stops.items():
-        with getattr(shared_world, role).connect() as connection:
-            assert stopper(connection, by_nobody, names) == expected
+def test_gateway_acts_in_the_name_of_a_user(shared_world: Builder, names: dict[str, str]) -> None:
+    by_nobody = {
+        of_line(ASIDE.replace("%(ops)s", "NULL")): "bank_statement_lines_dismissals_are_of_ops",
+        of_line(BY_HAND.replace("%(ops)s", "NULL")): "bank_statement_lines_matches_are_of_ops",
+        statement(uploaded_by="NULL"): "bank_statements_are_of_ops",
+    }
+    for sql, stop in by_nobody.items():
+        for role, expected in {"worker": NO_BREAK, "gateway": stop}.items():
+            with getattr(shared_world, role).connect() as connection:
+                assert stopper(connection, sql, names) == expected, sql
 
 
 def test_counts_never_fall_below_zero(shared_world: Builder, names: dict[str, str]) -> None:

@@ -7,17 +7,17 @@ from models.session import transaction
 from tests.models.constraint_attacks.freezes import FREEZES_AND_PAUSES
 from tests.models.granted_columns import (
     ACCOUNT,
+    ADJUSTMENTS,
     ATTEMPT,
     BATCH,
     CURRENCY,
     DEED,
-    DISMISSAL,
-    MATCH,
     OPS_ACTIONS,
     ORDER,
     SECOND_FACTORS,
     SELECTION,
     SELF,
+    STATEMENTS,
     STOP,
     TOKEN,
 )  # fmt: skip
@@ -73,13 +73,7 @@ COLUMN_RIGHTS = {
             *("lines", "is_open"),
         },
         ("UPDATE", "bulks"): {"total", "lines", "is_open"},
-        ("INSERT", "adjustments"): {
-            *("id", "account_id", "direction", "amount", "currency", "reason", "proposed_by"),
-        },
-        ("UPDATE", "adjustments"): {
-            *("approved_by", "approved_at", "approval_reason", "payment_id"),
-            *("rejected_by", "rejected_at", "rejection_reason"),
-        },
+        **ADJUSTMENTS,
         **FREEZES_AND_PAUSES,
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
         ("UPDATE", "payment_references"): {"payment_id"},
@@ -107,15 +101,7 @@ COLUMN_RIGHTS = {
             *("payment_id", "iban", "bic", "name", "description", "creditor_reference", "instruction_id"),
             "end_to_end_id",
         },
-        ("INSERT", "bank_statements"): {
-            *("id", "hash", "form", "account", "begins_on", "ends_on", "set_aside", "uploaded_by"),
-        },
-        ("INSERT", "bank_statement_lines"): {
-            "account",
-            *("statement_id", "line", "booked_on", "direction", "amount", "currency", "end_to_end_id"),
-            *("bank_reference", "description", "verdict", "difference", "payment_id", "value_date"),
-        },
-        ("UPDATE", "bank_statement_lines"): DISMISSAL | MATCH,
+        **STATEMENTS,
         ("INSERT", "webhook_endpoints"): {"id", "user_id", "url", "event_types", "payment_types", "description"},
         ("UPDATE", "webhook_endpoints"): {
             *("url", "event_types", "description", "is_active", "disabled_reason", "failing_since", "pings", "version"),
@@ -131,7 +117,8 @@ COLUMN_RIGHTS = {
         },
     },
     "payments_worker": {
-        ("UPDATE", "bank_statement_lines"): DISMISSAL,
+        **ADJUSTMENTS,
+        **STATEMENTS,
         ("INSERT", "selections"): SELECTION,
         ("INSERT", "batches"): BATCH,
         ("UPDATE", "batches"): {"retried", "skipped", "ended_at", *STOP},

@@ -1,12 +1,13 @@
 """Parameter types of the commands, with the rules of the HTTP API; an invalid value ends the command with one line."""
 
 import re
-import unicodedata
+from pathlib import Path
+from typing import Any
 
 import click
 
 from models.audit import REASON_LENGTH_MAX
-from models.rules.blanks import has_controls, is_blank
+from models.rules.text import TextError, free_text
 from models.user import normal_email
 
 
@@ -30,14 +31,10 @@ class TextArgument(click.ParamType):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text as it is stored."""
-        text = unicodedata.normalize("NFC", value)
-        if len(text) > self.length_max:
-            self.fail(f"at most {self.length_max} characters", param, ctx)
-        if has_controls(text):
-            self.fail("control characters are not allowed", param, ctx)
-        if is_blank(text):
-            self.fail("must not be empty", param, ctx)
-        return text
+        try:
+            return free_text(value, self.length_max)
+        except TextError as error:
+            return self.fail(error.detail[0].lower() + error.detail[1:].rstrip("."), param, ctx)
 
 
 class PatternArgument(click.ParamType):
@@ -52,8 +49,32 @@ class PatternArgument(click.ParamType):
         return value if self._expression.fullmatch(value) else self.fail(f"not a {self.name}", param, ctx)
 
 
+class FileArgument(click.ParamType):
+    """The path of a file; its content, of which at most a byte more than `bytes_max` is read."""
+
+    name = "file"
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """What is in the file."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            with Path(value).open("rb") as file:
+                return file.read(self._bytes_max + 1)
+        except OSError as error:
+            return self.fail(f"cannot be read: {error.strerror}", param, ctx)
+        except ValueError:
+            return self.fail("not a path", param, ctx)
+
+
 CURRENCY = PatternArgument("currency", r"[A-Z][A-Z0-9]{2,11}")
 WALLET = PatternArgument("wallet token", r"wal_[A-Za-z0-9_-]{22,64}")
+WALLET_OR_ID = PatternArgument(
+    "wallet token or account id", r"wal_[A-Za-z0-9_-]{22,64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 
 AMOUNT = PatternArgument("decimal amount", r"(?=.{1,60}\Z)(0|[1-9][0-9]*)(\.[0-9]+)?")
 

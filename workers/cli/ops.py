@@ -2,9 +2,11 @@
 
 from workers.cli import (
     ops_actions,
+    ops_adjustments,
     ops_batches,
     ops_books,
     ops_closing,
+    ops_commissions,
     ops_lists,
     ops_pauses,
     ops_payments,
@@ -22,9 +24,11 @@ COMMANDS = (
     *ops_users.COMMANDS,
     *ops_lists.COMMANDS,
     *ops_actions.COMMANDS,
+    *ops_adjustments.COMMANDS,
     *ops_batches.COMMANDS,
     *ops_books.COMMANDS,
     *ops_closing.COMMANDS,
+    *ops_commissions.COMMANDS,
     *ops_pauses.COMMANDS,
     canary,
 )

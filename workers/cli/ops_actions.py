@@ -119,7 +119,7 @@ def approve(resolution_id: UUID, reason: str | None, dry_run: bool, as_json: boo
     if decided is None:
         raise click.ClickException("resolution_decided: it was approved or rejected already")
     if not dry_run:
-        _ring(POST)
+        ring(POST)
     _say(as_json, f"{_would(dry_run)}approved: a worker executes {resolution_id}", **_plain(decided.resolution))
 
 
@@ -180,7 +180,7 @@ def _order(
         refused = payment_action.order(connection, action, str(payment_id), SHELL, reason, minor)
     if refused is not None:
         raise _refused(refused)
-    _ring(task)
+    ring(task)
     _say(as_json, f"ordered: {action} of {payment_id}", payment=str(payment_id), action=action, ordered=True)
 
 
@@ -236,7 +236,8 @@ def _say(as_json: bool, text: str, **members: Any) -> None:
     click.echo(json.dumps(members, default=str) if as_json else text)
 
 
-def _ring(task: str) -> None:
+def ring(task: str) -> None:
+    """Wake the workers of the task; without a broker the timetable finds the order."""
     try:
         publish(task=task)
     except BrokerUnavailable as error:

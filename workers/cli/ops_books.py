@@ -46,7 +46,8 @@ def verify(full: bool, as_json: bool) -> None:
 
 
 @click.command("checkpoint")
-def sign() -> None:
+@as_json
+def sign(as_json: bool) -> None:
     """Verify what is new, and sign a checkpoint over the batches since the last one."""
     key = process.signing_key()
     if key is None:
@@ -54,8 +55,10 @@ def sign() -> None:
     verified = auditor.run(process.engine(), VERIFY_SECONDS_MAX, freezes_max=process.freezes_max())
     signed = auditor.sign(process.engine(), key)
     for one in signed:
-        click.echo(f"checkpoint {one.number}: batches {one.first_batch} to {one.last_batch}, key {one.key_id}")
-    if not signed:
+        members = ("number", "first_batch", "last_batch", "key_id")
+        text = f"checkpoint {one.number}: batches {one.first_batch} to {one.last_batch}, key {one.key_id}"
+        click.echo(json.dumps({name: getattr(one, name) for name in members}) if as_json else text)
+    if not signed and not as_json:
         click.echo("nothing to sign")
     if verified.found:
         raise click.ClickException(f"{len(verified.found)} breaches: flask ops breaches")
@@ -118,15 +121,20 @@ def _cells(row: KeptBreach) -> tuple[str, ...]:
 @click.argument("breach_id", type=int)
 @reasoned
 @dry
-def acknowledge(breach_id: int, reason: str, dry_run: bool) -> None:
+@as_json
+def acknowledge(breach_id: int, reason: str, dry_run: bool, as_json: bool) -> None:
     """Acknowledge a breach: it is known, and /status does not report it any more."""
     with tried(dry_run) as connection:
-        if not breach.acknowledge(connection, str(breach_id), audit.SHELL, reason):
-            if breach.by_id(connection, str(breach_id)) is None:
-                raise click.ClickException(f"there is no breach {breach_id}")
-            click.echo("acknowledged before")
-        elif dry_run:
-            click.echo("dry run, nothing is stored: acknowledged")
+        is_new = breach.acknowledge(connection, str(breach_id), audit.SHELL, reason)
+        known = breach.by_id(connection, str(breach_id))
+        if known is None:
+            raise click.ClickException(f"there is no breach {breach_id}")
+    if as_json:
+        click.echo(json.dumps(known._asdict(), default=_iso))
+    elif not is_new:
+        click.echo("acknowledged before")
+    elif dry_run:
+        click.echo("dry run, nothing is stored: acknowledged")
 
 
 def _iso(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from models import closing, closing_body, closing_month, currency, merchant_closing, user
+from models.rules.spreadsheet import cell, written
 from models.session import transaction
 from workers import process
 from workers.cli import table
@@ -22,8 +23,9 @@ MONTH = PatternArgument("month", "20[0-9]{2}-(0[1-9]|1[0-2])")
 @click.argument("month", type=MONTH)
 @click.option("--timezone", type=TextArgument(TIMEZONE_LENGTH_MAX), default="UTC", help="Such as Europe/Berlin.")
 @click.option("--merchant", "email", type=EmailAddress(), help="The month of this merchant, by day.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def closing_command(month: str, timezone: str, email: str | None, as_json: bool) -> None:
+@click.option("--csv", "form", flag_value="csv", help="CSV with a header; the first column names the list.")
+@click.option("--json", "form", flag_value="json", help="One JSON object.")
+def closing_command(month: str, timezone: str, email: str | None, form: str | None) -> None:
     """Close a MONTH such as 2026-11: trial balance, payments, commission, what was open, returns, adjustments."""
     with transaction(process.engine()) as connection:
         closing.read_one_snapshot(connection)
@@ -42,8 +44,12 @@ def closing_command(month: str, timezone: str, email: str | None, as_json: bool)
                 **closing_body.head(month, timezone, of),
                 "days": [closing_body.day_body(day, digits) for day in days],
             }
-    if as_json:
+    if form == "json":
         click.echo(json.dumps(body))
+    elif form == "csv":
+        columns = closing_body.COLUMNS if email is None else closing_body.DAY_COLUMNS
+        rows = closing_body.rows(body) if email is None else body["days"]
+        click.echo(written([columns, *([cell(row[column]) for column in columns] for row in rows)]), nl=False)
     else:
         _print(body)
 

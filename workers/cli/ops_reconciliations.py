@@ -1,21 +1,25 @@
-"""`flask ops statements`, `statement-lines` and `dismiss-line`: bank statements, and lines put aside."""
+"""`flask ops statements|upload-statement|statement-lines|match-line|dismiss-line`: bank statements and their lines."""
 
+import hashlib
 import json
 from typing import Any
 from uuid import UUID
 
 import click
 
-from models import bank_statement
+from models import bank_statement, currency, statement_file, statement_upload
 from models.audit import SHELL
-from models.bank_statement import StatementLine
+from models.bank_statement import StatementLine, StatementRecord
 from models.keyset import START
+from models.reconciliation import StatementTooLarge
 from models.rules.money import render
 from models.rules.reconciliation import DETAILS, AgeBucket, DismissCategory, LineProblem, MatchVerdict
 from models.session import Connection, transaction
+from models.statement_file import BYTES_MAX, InvalidStatement
 from workers import process
 from workers.cli import table
-from workers.cli.arguments import reasoned
+from workers.cli.arguments import FileArgument, reasoned
+from workers.cli.dry_run import dry, tried
 
 ROWS_MAX = 1_000
 """Most statements or lines listed by one command."""
@@ -28,12 +32,21 @@ limited = click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100,
 
 
 @click.command("statements")
+@click.option("--id", "statement_id", type=click.UUID, help="Only this one.")
 @limited
 @as_json
-def statements(limit: int, as_json: bool) -> None:
+def statements(statement_id: UUID | None, limit: int, as_json: bool) -> None:
     """List bank statements, newest first, with their exceptions by age in days."""
     with transaction(process.engine()) as connection:
-        found = bank_statement.statements(connection, limit, START)
+        if statement_id is None:
+            found = bank_statement.statements(connection, limit, START)
+        else:
+            found = [_statement(connection, statement_id)]
+    _show(found, as_json)
+
+
+def _show(found: list[StatementRecord], as_json: bool) -> None:
+    """Print statements as a table, or as JSON."""
     if as_json:
         for one in found:
             click.echo(json.dumps(bank_statement.body(one)))
@@ -48,7 +61,32 @@ def statements(limit: int, as_json: bool) -> None:
         )
         for one in found
     ]
-    table.show(header, cells)
+    table.show(header, cells) if cells else click.echo("none")
+
+
+@click.command("upload-statement")
+@click.argument("data", metavar="FILE", type=FileArgument(BYTES_MAX))
+@click.option("--form", type=click.Choice(["csv", "camt.053"]), help="By default camt.053 if the file begins with <.")
+@dry
+@as_json
+def upload_statement(data: bytes, form: str | None, dry_run: bool, as_json: bool) -> None:
+    """Compare the bank statement FILE with payments; the same file again shows the earlier result."""
+    if len(data) > BYTES_MAX:
+        raise click.ClickException(f"body_too_large: at most {BYTES_MAX} bytes")
+    is_xml = form == "camt.053" or (form is None and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<")
+    parse = statement_file.parse_camt053 if is_xml else statement_file.parse_csv
+    try:
+        with tried(dry_run) as connection:
+            parsed = parse(data, currency.all_by_code(connection))
+            stored = statement_upload.store(connection, hashlib.sha256(data).digest(), parsed, SHELL)
+    except InvalidStatement as error:
+        raise click.ClickException(str(error)) from error
+    except StatementTooLarge:
+        raise click.ClickException("too many payments of these days are missing") from None
+    if not as_json:
+        state = "new" if stored.is_new else "known before"
+        click.echo(f"{'dry run, nothing is stored: ' if dry_run else ''}{state}, {len(parsed.set_aside)} set aside")
+    _show([stored.statement], as_json)
 
 
 @click.command("statement-lines")
@@ -62,8 +100,7 @@ def statement_lines(
 ) -> None:
     """List the lines of a bank statement, and the payments that it lacks."""
     with transaction(process.engine()) as connection:
-        if bank_statement.by_id(connection, str(statement_id)) is None:
-            raise click.ClickException(f"there is no statement {statement_id}")
+        _statement(connection, statement_id)
         found = bank_statement.page(
             connection, str(statement_id), limit, START, verdicts=list(verdicts), ages=list(ages)
         )
@@ -97,7 +134,33 @@ def dismiss_line(statement_id: UUID, number: int, category: str, reason: str, dr
     click.echo(json.dumps(body) if as_json else f"{done} {number} of {statement_id}, {category}")
 
 
-COMMANDS = (statements, statement_lines, dismiss_line)
+@click.command("match-line")
+@click.argument("statement_id", type=click.UUID)
+@click.argument("number", metavar="LINE", type=click.IntRange(1, LINES_MAX))
+@click.argument("payment_id", type=click.UUID)
+@reasoned
+@dry
+@as_json
+def match_line(statement_id: UUID, number: int, payment_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Match a line to a payment, or accept that a payment is missing in the statement."""
+    with tried(dry_run) as connection:
+        before = _line(connection, str(statement_id), number)
+        after = bank_statement.match(connection, str(statement_id), before, str(payment_id), SHELL, reason)
+    if not isinstance(after, StatementLine):
+        raise click.ClickException(f"{after}: {DETAILS[after]}")
+    done = "dry run, nothing is stored: matched" if dry_run else "matched"
+    line = f"{done}: line {number} of {statement_id} to {payment_id}"
+    click.echo(json.dumps(bank_statement.line_body(after)) if as_json else line)
+
+
+COMMANDS = (statements, upload_statement, statement_lines, match_line, dismiss_line)
+
+
+def _statement(connection: Connection, id: UUID) -> StatementRecord:
+    found = bank_statement.by_id(connection, str(id))
+    if found is None:
+        raise click.ClickException(f"there is no statement {id}")
+    return found
 
 
 def _line(connection: Connection, id: str, number: int) -> StatementLine:

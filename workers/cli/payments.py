@@ -7,9 +7,10 @@ from uuid import UUID
 import click
 
 from bell import BrokerUnavailable, publish
-from models import audit, event, operation, partitions, payment, payment_command, payment_view
+from models import audit, event, operation, partitions, payment, payment_action, payment_command, payment_view
 from models import payment_stuck as stuck_payments
 from models.payment_stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, StuckFilter, StuckPayment
+from models.rules import ops_actions
 from models.rules.money import render
 from models.session import Connection, transaction
 from workers import process
@@ -75,8 +76,9 @@ def undecided(limit: int, as_json: bool) -> None:
 
 @payments_cli.command("show")
 @click.argument("payment_id", type=click.UUID)
-def show(payment_id: UUID) -> None:
-    """Print a payment with its operations, events, commands and audit entries, as JSON."""
+@click.option("--json", "as_json", is_flag=True, help="The same JSON in one line.")
+def show(payment_id: UUID, as_json: bool) -> None:
+    """Print a payment with its operations, events, commands and audit entries, as JSON; and what ops may do to it."""
     with transaction(process.engine()) as connection:
         view = payment_view.by_id(connection, str(payment_id))
         if view is None:
@@ -114,8 +116,9 @@ def show(payment_id: UUID) -> None:
             ],
             "commands": payment_command.about(connection, view.id),
             "audit": audit.about(connection, view.id),
+            "actions": ops_actions.possible(payment_action.facts(connection, [view.id])[view.id]),
         }
-    click.echo(json.dumps(body, indent=2, default=_utc_milliseconds))
+    click.echo(json.dumps(body, indent=None if as_json else 2, default=_utc_milliseconds))
 
 
 @payments_cli.command("retry")
@@ -126,8 +129,15 @@ def show(payment_id: UUID) -> None:
 @limited
 @reasoned
 @click.option("--dry-run", is_flag=True, help="Only list them.")
+@as_json
 def retry(
-    payment_ids: tuple[UUID, ...], which: str | None, seconds: int, limit: int, reason: str, dry_run: bool
+    payment_ids: tuple[UUID, ...],
+    which: str | None,
+    seconds: int,
+    limit: int,
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Make payments due now, with their attempts reset: by id, or all --parked or --stuck."""
     if bool(payment_ids) == bool(which):
@@ -149,9 +159,10 @@ def retry(
             for row in chosen:
                 before = {"attempts": row.attempts, "parked_at": row.parked_at, "last_error": row.last_error}
                 audit.note(connection, audit.SHELL, "payments.retry", row.id, reason, before)
-    _print(chosen, as_json=False)
-    final = len(ids) - len(chosen)
-    click.echo(f"{len(chosen)} {'would be' if dry_run else 'are'} due now" + (f", {final} are final" if final else ""))
+    _print(chosen, as_json)
+    final = f", {len(ids) - len(chosen)} are final" if len(ids) > len(chosen) else ""
+    if not as_json:
+        click.echo(f"{len(chosen)} {'would be' if dry_run else 'are'} due now{final}")
     if chosen and not dry_run:
         _ring()
 

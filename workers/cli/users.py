@@ -1,4 +1,4 @@
-"""`flask users`: creates, activates and deactivates users, issues tokens, resets second factors."""
+"""`flask users`: lists, creates, activates and deactivates users, issues tokens, resets second factors."""
 
 import json
 
@@ -12,10 +12,17 @@ from models import token as tokens
 from models.session import transaction
 from models.user import NAME_LENGTH_MAX, Role
 from workers import process
+from workers.cli import table
 from workers.cli.arguments import EmailAddress, TextArgument, reasoned
+from workers.cli.dry_run import dry, tried
 from workers.cli.group import WorkerGroup
 
+ROWS_MAX = 1_000
+"""Most users listed by one command."""
+
 users_cli = WorkerGroup("users", help="Create, deactivate and activate users (with the worker's database role).")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 class EmailTaken(Exception):
@@ -75,20 +82,44 @@ def create(email: str, role: str, name: str | None, wallets: bool, as_json: bool
         click.echo(f"{role} {created['email']} has id {created['id']} and, shown this once, token {created['token']}")
 
 
+@users_cli.command("list")
+@click.option("--role", type=click.Choice([role.value for role in Role]))
+@click.option("--email", type=EmailAddress(), help="The user with this address.")
+@click.option("--inactive", is_flag=True, help="Those that are deactivated instead.")
+@click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def list_users(role: str | None, email: str | None, inactive: bool, limit: int, as_json: bool) -> None:
+    """List users, newest first; `flask ops user` shows one of them with all that is theirs."""
+    with transaction(process.engine()) as connection:
+        rows = user.page(connection, limit, is_active=not inactive, role=role, email=email)
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row._asdict(), default=str))
+    elif rows:
+        cells = [(row.id, row.role, row.email, row.name, table.moment(row.created_at)) for row in rows]
+        table.show(("user", "role", "e-mail", "name", "since"), cells)
+    else:
+        click.echo("none")
+
+
 @users_cli.command("deactivate")
 @click.argument("email", type=EmailAddress())
 @reasoned
-def deactivate(email: str, reason: str) -> None:
+@dry
+@as_json
+def deactivate(email: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Deactivate a user: within a second none of their tokens is accepted."""
-    _set_active(email, False, reason)
+    _set_active(email, reason, dry_run, as_json, is_active=False)
 
 
 @users_cli.command("activate")
 @click.argument("email", type=EmailAddress())
 @reasoned
-def activate(email: str, reason: str) -> None:
+@dry
+@as_json
+def activate(email: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Activate a user again."""
-    _set_active(email, True, reason)
+    _set_active(email, reason, dry_run, as_json, is_active=True)
 
 
 @users_cli.command("reset-second-factor")
@@ -104,8 +135,8 @@ def reset_second_factor(email: str, reason: str) -> None:
     click.echo(f"{existing.email} {'must set up a new second factor' if is_reset else 'has no second factor'}")
 
 
-def _set_active(email: str, is_active: bool, reason: str) -> None:
-    with transaction(process.engine()) as connection:
+def _set_active(email: str, reason: str, dry_run: bool, as_json: bool, *, is_active: bool) -> None:
+    with tried(dry_run) as connection:
         existing = user.by_email(connection, email)
         if existing is None:
             raise click.ClickException(f"there is no user {email}")
@@ -113,7 +144,8 @@ def _set_active(email: str, is_active: bool, reason: str) -> None:
         action = "users.activate" if is_active else "users.deactivate"
         before, after = {"is_active": existing.is_active}, {"is_active": is_active}
         audit.note(connection, audit.SHELL, action, existing.id, reason, before, after)
-    click.echo(f"{existing.email} is {'active' if is_active else 'inactive'}")
+    text = f"{'dry run, nothing is stored: ' if dry_run else ''}{existing.email} is {'in' * (not is_active)}active"
+    click.echo(json.dumps({"id": existing.id, "is_active": is_active}) if as_json else text)
 
 
 def _ring() -> None:

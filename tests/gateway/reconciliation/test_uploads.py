@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from gateway.reconciliation import statement_files
+from models import statement_file
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.reconciliation.statements import PATH, judged, paid, row, table, upload, verdicts
 from tests.iso20022_messages import CAMT, STRANGE, camt, entry, strange
@@ -55,7 +55,7 @@ def test_file_without_valid_line_is_refused(api: ApiHarness, ops: ApiUser, monke
         answer = upload(ops, table(row(amount="0"), row(amount="x"))).get_json()
         assert [flaw["pointer"] for flaw in answer["errors"]] == ["/lines/1/amount", "/lines/2/amount"]
         assert len(upload(ops, table(*[row(amount="0")] * 1000)).get_json()["errors"]) == 20
-        monkeypatch.setattr(statement_files, "SET_ASIDE_MAX", 1)
+        monkeypatch.setattr(statement_file, "SET_ASIDE_MAX", 1)
         assert upload(ops, table(row(), row(amount="0"), row(amount="x"))).status_code == 422
 
 
@@ -148,10 +148,10 @@ def test_other_media_types_are_refused(api: ApiHarness, ops: ApiUser, media_type
 
 
 def test_too_large_statement_is_refused(api: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statement_files, "LINES_MAX", 3)
+    monkeypatch.setattr(statement_file, "LINES_MAX", 3)
     with api.unchanged():
         assert upload(ops, HEADER + LINE * 4).get_json()["errors"][0]["pointer"] == "/lines"
-        large = HEADER + LINE + b"\n" * statement_files.BYTES_MAX
+        large = HEADER + LINE + b"\n" * statement_file.BYTES_MAX
         assert upload(ops, large).get_json()["code"] == "body_too_large"
         chunked = {"wsgi.input_terminated": True}
         answer = ops.call(

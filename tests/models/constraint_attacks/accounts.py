@@ -108,18 +108,36 @@ ATTACKS = {
     "merchants let in again": Attack("DELETE FROM blocked_merchants", NO_BREAK, DENIED, NO_BREAK),
     "wallet limited by nothing": Attack(of_account("is_limited = true"), NO_BREAK),
     # adjustments
-    "adjustment sideways": gateways(adjustment(direction="'sideways'"), "adjustments_direction_is_known"),
+    "adjustment sideways": by_all(adjustment(direction="'sideways'"), "adjustments_direction_is_known"),
     **{
-        f"adjustment of {amount}": gateways(adjustment(amount=amount), "adjustments_amount_is_positive")
+        f"adjustment of {amount}": by_all(adjustment(amount=amount), "adjustments_amount_is_positive")
         for amount in ("0", "-1", "'NaN'")
     },
-    "adjustment without a word why": gateways(adjustment(reason="''"), "adjustments_reasons_are_bounded"),
-    "adjustment proposed by a client": gateways(adjustment(proposed_by="%(ann)s"), "adjustments_are_of_ops"),
+    "adjustment without a word why": by_all(adjustment(reason="''"), "adjustments_reasons_are_bounded"),
+    "adjustment proposed by a client": by_all(adjustment(proposed_by="%(ann)s"), "adjustments_are_of_ops"),
+    "adjustment proposed by nobody": Attack(
+        adjustment(proposed_by="NULL"), NO_BREAK, NO_BREAK, "adjustments_are_of_ops"
+    ),
+    "adjustment approved by nobody": Attack(
+        of_adjustment("approved_at = now(), payment_id = %(new)s"), NO_BREAK, NO_BREAK, "adjustments_are_of_ops"
+    ),
+    "adjustment rejected by nobody": Attack(
+        of_adjustment("rejected_at = now(), rejection_reason = 'x'"), NO_BREAK, NO_BREAK, "adjustments_are_of_ops"
+    ),
+    "adjustment of the shell approved by the shell": Attack(
+        adjustment(proposed_by="NULL", approved_at="now()", payment_id="%(new)s"), "adjustments_take_two_people"
+    ),
+    "adjustment approved by one at no time": by_all(
+        of_adjustment("approved_by = %(chief)s"), "adjustments_are_approved_wholly"
+    ),
+    "adjustment rejected by one at no time": by_all(
+        of_adjustment("rejected_by = %(chief)s"), "adjustments_are_rejected_wholly"
+    ),
     "adjustment approved at birth": Attack(
         adjustment(approved_by="%(chief)s", approved_at="now()", payment_id="%(new)s"), NO_BREAK, DENIED, DENIED
     ),
     **{
-        f"adjustment approved {what}": gateways(of_adjustment(assignments), stopped_by)
+        f"adjustment approved {what}": by_all(of_adjustment(assignments), stopped_by)
         for what, assignments, stopped_by in [
             (
                 "by the one who proposed it",
@@ -131,7 +149,6 @@ ATTACKS = {
                 "approved_by = %(ann)s, approved_at = now(), payment_id = %(new)s",
                 "adjustments_are_of_ops",
             ),
-            ("by no user", "approved_at = now(), payment_id = %(new)s", "adjustments_are_approved_wholly"),
             ("without a payment", "approved_by = %(chief)s, approved_at = now()", "adjustments_are_approved_wholly"),
             (
                 "by the payment of another",
@@ -140,17 +157,14 @@ ATTACKS = {
             ),
         ]
     },
-    "adjustment approved twice": gateways(
-        of_adjustment("approved_at = now()", "agreed"), "adjustments_are_decided_once"
-    ),
+    "adjustment approved twice": by_all(of_adjustment("approved_at = now()", "agreed"), "adjustments_are_decided_once"),
     "adjustment rejected at birth": Attack(
         adjustment(rejected_by="%(ops)s", rejected_at="now()", rejection_reason="'x'"), NO_BREAK, DENIED, DENIED
     ),
     **{
-        f"adjustment rejected {what}": gateways(of_adjustment(f"rejected_at = now(), {assignments}", state), stopped_by)
+        f"adjustment rejected {what}": by_all(of_adjustment(f"rejected_at = now(), {assignments}", state), stopped_by)
         for what, assignments, state, stopped_by in [
             ("by a client", "rejected_by = %(ann)s, rejection_reason = 'x'", "proposed", "adjustments_are_of_ops"),
-            ("by no user", "rejection_reason = 'x'", "proposed", "adjustments_are_rejected_wholly"),
             ("for no reason", "rejected_by = %(chief)s", "proposed", "adjustments_are_rejected_wholly"),
             (
                 *("without a word", "rejected_by = %(chief)s, rejection_reason = ''", "proposed"),
@@ -169,11 +183,11 @@ ATTACKS = {
             ("again", "rejection_reason = 'y'", "rejected", "adjustments_are_decided_once"),
         ]
     },
-    "adjustment approved after its rejection": gateways(
+    "adjustment approved after its rejection": by_all(
         of_adjustment("approved_by = %(chief)s, approved_at = now(), payment_id = %(new)s", "rejected"),
         "adjustments_are_decided_once",
     ),
-    "adjustment proposed again": gateways(
+    "adjustment proposed again": by_all(
         of_adjustment("rejected_by = NULL, rejected_at = NULL, rejection_reason = NULL", "rejected"),
         "adjustments_are_decided_once",
     ),

@@ -48,7 +48,8 @@ def ops(books: Books, monkeypatch: pytest.MonkeyPatch) -> Ops:
 
 @pytest.mark.usefixtures("account")
 def test_sound_books_are_verified_and_signed_once(ops: Ops) -> None:
-    assert "checkpoint 1: batches 0 to 2, key " in ops("checkpoint").output
+    signed = json.loads(ops("checkpoint", "--json").output)
+    assert (signed["number"], signed["first_batch"], signed["last_batch"]) == (1, 0, 2)
     assert ops("checkpoint").output == "nothing to sign\n"
     assert ops("verify").output.startswith("0 breaches in ")
     report = json.loads(ops("verify", "--full", "--json").output)
@@ -68,7 +69,8 @@ def test_breach_is_listed_acknowledged_and_healed(
     assert account in ops("breaches").output
     ids = [json.loads(line)["id"] for line in listed]
     for id in ids:
-        ops("acknowledge", id, "--reason", "a test")
+        body = json.loads(ops("acknowledge", id, "--reason", "a test", "--json").output)
+        assert (body["id"], body["reason"]) == (id, "a test")
         assert audited(books, id) == [("shell", "breaches.acknowledge", "a test")]
     assert ops("acknowledge", ids[0], "--reason", "again").output == "acknowledged before\n"
     assert ops("breaches").output == "none\n"

@@ -1,5 +1,7 @@
 """`flask ops closing`, as ops call it."""
 
+import csv
+import io
 import json
 from decimal import Decimal
 
@@ -25,6 +27,12 @@ def test_ops_closes_the_month_and_that_of_a_merchant(flask: Run, books: Books) -
     text = flask("ops", "closing", month, "--timezone", "UTC").output
     assert f"{month}, time zone UTC, which is not over\n\ntrial balance\n" in text
     assert "\nadjustments\nnone\n" in text
+    rows = list(csv.DictReader(io.StringIO(flask("ops", "closing", month, "--csv").output)))
+    assert {row["section"] for row in rows} == {"trial_balance", "payments"}
+    assert [row["amount"] for row in rows if row["section"] == "payments"] == ["4.00", "10.00"]
+    days = flask("ops", "closing", month, "--merchant", shop_user.email, "--csv").output.splitlines()
+    assert days[0] == "date,currency,gross,commission,refunds,net"
+    assert days[1].endswith(",EUR,4.00,0.00,0.00,4.00")
     own = json.loads(flask("ops", "closing", month, "--merchant", shop_user.email, "--json").output)
     [day] = own["days"]
     assert (day["gross"], day["net"]) == ("4.00", "4.00")

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 
 from models import reconciliation
 from models.reconciliation import ReportedLine, Upload
@@ -38,3 +39,31 @@ def test_statements_are_listed_and_a_line_is_put_aside(flask: Run, books: Books)
     assert (counts["dismissed"], counts["missing_here"]) == (1, 1)
     assert "there is no line 3" in flask("ops", "dismiss-line", id, "3", "--category", "fee", *WHY, fails=True).output
     assert "there is no statement" in flask("ops", "statement-lines", new_id(), fails=True).output
+
+
+HEADER = "booked_on,direction,amount,currency,end_to_end_id,bank_reference,description\n"
+
+
+def test_statement_is_uploaded_and_a_line_matched(flask: Run, books: Books, tmp_path: Path) -> None:
+    client, source = books.client(5_00)
+    payment = books.transfer(client, source, books.client()[1], 1_00)
+    file = tmp_path / "statement.csv"
+    file.write_text(f"{HEADER}2026-01-31,debit,1.00,EUR,,B7,by hand\n2026-01-31,debit,x,EUR,,,\n")
+    act = ("ops", "upload-statement", str(file))
+    assert flask(*act, "--dry-run").output.startswith("dry run, nothing is stored: new, 1 set aside\n")
+    assert flask("ops", "statements").output == "none\n"
+    body = json.loads(flask(*act, "--json").output)
+    assert (body["uploaded_by"], body["counts"]["missing_here"]) == (None, 1)
+    assert flask(*act).output.startswith("known before")
+    assert audited(books, body["id"]) == [("shell", "reconciliations.upload", None)]
+    line = ("ops", "match-line", body["id"], "1", payment, "--reason", "Seen the receipt")
+    assert flask(*line, "--dry-run").output.startswith("dry run, nothing is stored: matched: line 1")
+    assert json.loads(flask(*line, "--json").output)["match"]["matched_by"] is None
+    assert "line_matched" in flask(*line, fails=True).output
+    assert audited(books, f"{body['id']}/1") == [("shell", "reconciliations.match", "Seen the receipt")]
+    [shown] = flask("ops", "statements", "--id", body["id"]).output.splitlines()[1:]
+    assert shown.split()[0] == body["id"]
+    file.write_text("a,b\n")
+    assert "/header" in flask(*act, fails=True).output
+    file.write_text("<Document/>")
+    assert flask(*act, fails=True).output.startswith("Error: ")

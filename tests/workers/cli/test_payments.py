@@ -140,6 +140,8 @@ def test_retry_by_id_is_due_rings_and_is_audited(flask: Run, books: Books, bells
 
 
 def test_retry_with_dry_run_only_lists(flask: Run, books: Books, bells: redis.Redis, parked: str) -> None:
+    [row] = flask("payments", "retry", "--parked", "--reason", "to see", "--dry-run", "--json").output.splitlines()
+    assert json.loads(row)["id"] == parked
     result = flask("payments", "retry", "--parked", "--reason", "to see", "--dry-run")
     assert parked in result.output
     assert "1 would be due now" in result.output
@@ -185,6 +187,9 @@ def test_show_prints_the_whole_timeline(flask: Run, books: Books, parked: str) -
     flask("payments", "retry", parked, "--reason", "mended")
     flask("payments", "sweep")
     story = json.loads(flask("payments", "show", parked).output)
+    [line] = flask("payments", "show", parked, "--json").output.splitlines()
+    assert json.loads(line) == story
+    assert story["actions"] == []
     assert (story["id"], story["state"], story["amount"], story["currency"]) == (parked, "COMPLETED", "4.00", "EUR")
     assert [operation["amount"] for operation in story["operations"]] == ["-4.00", "4.00"]
     assert [event["name"] for event in story["events"]] == [

@@ -73,6 +73,10 @@ def test_users_create_with_wallets_while_the_broker_is_unavailable(flask: Run, m
 @pytest.mark.own_books
 def test_users_deactivate_and_activate(flask: Run, books: Books) -> None:
     id = json.loads(flask("users", "create", "carol@example.com", "--role", "client", "--json").output)["id"]
+    dry = ("--reason", "x", "--dry-run", "--json")
+    assert json.loads(flask("users", "deactivate", "carol@example.com", *dry).output) == {"id": id, "is_active": False}
+    assert [json.loads(line)["id"] for line in flask("users", "list", "--json").output.splitlines()] == [id]
+    assert flask("users", "list", "--inactive").output == flask("users", "list", "--role", "ops").output == "none\n"
     for command, is_active in (("deactivate", False), ("activate", True)):
         flask("users", command, "\u00a0Carol@\u200bExample.com\u2009", "--reason", "asked for it")
         with transaction(books.worker) as connection:
