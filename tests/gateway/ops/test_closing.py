@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from embedded.postgres import Postgres
-from gateway.ops.closing_schemas import ClosingRowSchema, MerchantDaySchema
-from models import closing, closing_body, closing_events
+from models import closing, closing_events
 from models.session import transaction
 from tests.gateway.harness import ApiHarness
 from tests.gateway.ops.adjustments import approve, proposed
@@ -246,11 +245,6 @@ def test_what_was_open_at_the_end_is_told_of_any_month(past: Past, monkeypatch: 
     assert (line["state"], line["count"]) == ("FAILED", 2), "accepted months ago, and final in this one"
     monkeypatch.setattr(closing, "EVENTS_MAX", 0)
     assert past.closing("2026-02")["open"] is None
-
-
-def test_file_has_the_same_columns_in_a_shell() -> None:
-    assert tuple(ClosingRowSchema().fields) == closing_body.COLUMNS
-    assert tuple(MerchantDaySchema().fields) == closing_body.DAY_COLUMNS
 
 
 def test_closing_is_a_file_and_a_page(past: Past) -> None:

@@ -7,6 +7,8 @@ import click
 from flask.cli import AppGroup
 
 from embedded.home import CHECKOUT
+from gateway.ops.closing_schemas import ClosingRowSchema, MerchantDaySchema
+from models import closing_body
 from workers.cli.ops import ops_cli
 from workers.cli.payments import payments_cli
 from workers.cli.users import users_cli
@@ -95,3 +97,8 @@ def test_each_command_prints_json_and_tries_what_it_changes() -> None:
         if methods[operation] != "get":
             assert "--dry-run" in options(command), command
     assert all({"--reason"} <= options(command) for command in SERVED.values() if "reject" in command)
+
+
+def test_file_of_a_closing_has_the_same_columns() -> None:
+    assert tuple(ClosingRowSchema().fields) == closing_body.COLUMNS
+    assert tuple(MerchantDaySchema().fields) == closing_body.DAY_COLUMNS

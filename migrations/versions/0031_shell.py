@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 
 STEPS = ["1_statements", "2_adjustments"]
 
