@@ -32,7 +32,7 @@ class AdjustmentState(StrEnum):
 class Adjustment(NamedTuple):
     """A proposal and its decision; the amount in minor units, `digits` those of its currency.
 
-    What the shell did is `_by` nobody.
+    What the shell did is by nobody: `proposed_by` and the like are None.
     """
 
     id: str
@@ -128,14 +128,14 @@ OPEN = "approved_at IS NULL AND rejected_at IS NULL"
 """Checked under the row's lock: of concurrent decisions only the first finds it open."""
 
 
-class Decided(NamedTuple):
+class DecidedAdjustment(NamedTuple):
     """An adjustment after a decision, and whether this call decided it."""
 
     adjustment: Adjustment
     is_new: bool
 
 
-def approve(connection: Connection, proposed: Adjustment, actor: Actor, reason: str | None) -> Decided | None:
+def approve(connection: Connection, proposed: Adjustment, actor: Actor, reason: str | None) -> DecidedAdjustment | None:
     """Record who approves the proposal and order its payment; None if it was decided otherwise, or by others.
 
     The caller makes sure that `actor` is not its proposer; the schema does too. The payment is ordered in the name of
@@ -153,10 +153,10 @@ def approve(connection: Connection, proposed: Adjustment, actor: Actor, reason: 
     if is_new:
         payment.accept(connection, [_payment(connection, after)])
         audit.note(connection, actor, "adjustments.approve", proposed.id, reason, body(proposed), body(after))
-    return Decided(after, is_new)
+    return DecidedAdjustment(after, is_new)
 
 
-def reject(connection: Connection, proposed: Adjustment, actor: Actor, reason: str) -> Decided | None:
+def reject(connection: Connection, proposed: Adjustment, actor: Actor, reason: str) -> DecidedAdjustment | None:
     """Record who rejects the proposal, and why; None if it was decided otherwise, or by others."""
     rejected = connection.exec_driver_sql(
         f"UPDATE adjustments SET rejected_by = %s, rejected_at = now(), rejection_reason = %s WHERE id = %s AND {OPEN}",
@@ -168,7 +168,7 @@ def reject(connection: Connection, proposed: Adjustment, actor: Actor, reason: s
         return None
     if is_new:
         audit.note(connection, actor, "adjustments.reject", proposed.id, reason, body(proposed), body(after))
-    return Decided(after, is_new)
+    return DecidedAdjustment(after, is_new)
 
 
 def _known(connection: Connection, id: str) -> Adjustment:

@@ -17,7 +17,7 @@ from gateway.ops.schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSche
 from gateway.outcomes.responses import JsonResult, related_response
 from gateway.services import services
 from models import account, adjustment, payment_view
-from models.adjustment import Adjustment, Decided, Proposal
+from models.adjustment import Adjustment, DecidedAdjustment, Proposal
 from models.currency import Currency
 from models.session import Connection, transaction
 
@@ -106,7 +106,7 @@ def _body(record: Adjustment) -> Body:
     return {**adjustment.body(record), "wallet": record.token if "ops:adjustments" in g.caller.scopes else None}
 
 
-def _decided(decided: Decided | None) -> Decided:
+def _decided(decided: DecidedAdjustment | None) -> DecidedAdjustment:
     """The adjustment as the caller decided it, now or before; raises ApiError if it was decided otherwise."""
     if decided is None:
         raise ApiError("adjustment_decided", "It was approved or rejected already.")

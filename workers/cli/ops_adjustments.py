@@ -9,7 +9,7 @@ from uuid_utils import uuid7
 from celery_config import POST
 from models import account, adjustment, currency
 from models.account import Wallet
-from models.adjustment import Adjustment, AdjustmentState, Decided, Proposal
+from models.adjustment import Adjustment, AdjustmentState, DecidedAdjustment, Proposal
 from models.audit import REASON_LENGTH_MAX, SHELL
 from models.rules import money
 from models.rules.money import MoneyError, render
@@ -129,7 +129,7 @@ def _known(connection: Connection, id: UUID) -> Adjustment:
     return found
 
 
-def _decided(decided: Decided | None) -> Adjustment:
+def _decided(decided: DecidedAdjustment | None) -> Adjustment:
     if decided is None:
         raise click.ClickException("adjustment_decided: it was approved or rejected already")
     return decided.adjustment
