@@ -111,11 +111,11 @@ WAITING: dict[str, str] = {
     " AND id < uuid_floor(now() - interval '1 day')",
     "paused": "SELECT due_at AS at FROM paused_payments",
     "adjustments_proposed": "SELECT created_at AS at FROM adjustments"
-    " WHERE approved_by IS NULL AND rejected_by IS NULL",
+    " WHERE approved_at IS NULL AND rejected_at IS NULL",
     "resolutions_proposed": "SELECT created_at AS at FROM resolutions"
     " WHERE approved_by IS NULL AND rejected_by IS NULL AND executed_at IS NULL",
     "reconciliation_exceptions": "SELECT booked_on::timestamp AT TIME ZONE 'UTC' AS at FROM bank_statement_lines"
-    " WHERE verdict IN ('mismatched', 'missing_here', 'missing_there') AND matched_by IS NULL AND dismissed_at IS NULL"
+    " WHERE verdict IN ('mismatched', 'missing_here', 'missing_there') AND matched_at IS NULL AND dismissed_at IS NULL"
     " ORDER BY booked_on",
     "endpoints_disabled": "SELECT failing_since AS at FROM webhook_endpoints"
     " WHERE disabled_reason IS NOT NULL AND deleted_at IS NULL",

@@ -70,7 +70,7 @@ BATCHES = f"SELECT batch_id::text FROM batch_items WHERE payment_id = %s LIMIT {
 
 LINES = f"""
 SELECT statement_id::text, line, booked_on,
-       CASE WHEN matched_by IS NOT NULL THEN 'matched' WHEN dismissed_at IS NOT NULL THEN 'dismissed' ELSE verdict END
+       CASE WHEN matched_at IS NOT NULL THEN 'matched' WHEN dismissed_at IS NOT NULL THEN 'dismissed' ELSE verdict END
            AS verdict
 FROM bank_statement_lines WHERE payment_id = %(id)s OR matched_payment_id = %(id)s
 ORDER BY booked_on DESC, line LIMIT {RELATED_MAX}

@@ -8,6 +8,7 @@ from workers.cli import (
     ops_closing,
     ops_commissions,
     ops_lists,
+    ops_overview,
     ops_pauses,
     ops_payments,
     ops_reconciliations,
@@ -19,6 +20,7 @@ from workers.cli.ops_canary import canary
 
 COMMANDS = (
     *ops_reconciliations.COMMANDS,
+    *ops_overview.COMMANDS,
     *ops_search.COMMANDS,
     *ops_payments.COMMANDS,
     *ops_users.COMMANDS,

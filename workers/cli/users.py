@@ -125,14 +125,18 @@ def activate(email: str, reason: str, dry_run: bool, as_json: bool) -> None:
 @users_cli.command("reset-second-factor")
 @click.argument("email", type=EmailAddress())
 @reasoned
-def reset_second_factor(email: str, reason: str) -> None:
+@dry
+@as_json
+def reset_second_factor(email: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Remove a user's second factor and end their sessions: they sign in by password, and set up a new one."""
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         existing = user.by_email(connection, email)
         if existing is None:
             raise click.ClickException(f"there is no user {email}")
         is_reset = second_factor.reset(connection, existing, audit.SHELL, reason)
-    click.echo(f"{existing.email} {'must set up a new second factor' if is_reset else 'has no second factor'}")
+    text = f"{existing.email} {'must set up a new second factor' if is_reset else 'has no second factor'}"
+    text = f"dry run, nothing is stored: {text}" if dry_run else text
+    click.echo(json.dumps({"id": existing.id, "is_reset": is_reset}) if as_json else text)
 
 
 def _set_active(email: str, reason: str, dry_run: bool, as_json: bool, *, is_active: bool) -> None:

@@ -21,6 +21,10 @@ CREATE TRIGGER bank_statement_lines_are_matched_once BEFORE UPDATE ON bank_state
               OLD.bank_reference, OLD.description, OLD.verdict, OLD.difference, OLD.payment_id))
     EXECUTE FUNCTION refuse_change();
 
+DROP INDEX bank_statement_lines_open;
+CREATE INDEX bank_statement_lines_open ON bank_statement_lines (booked_on)
+    WHERE verdict IN ('mismatched', 'missing_here', 'missing_there') AND matched_at IS NULL AND dismissed_at IS NULL;
+
 CREATE FUNCTION statements_are_of_ops() RETURNS trigger
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE

@@ -67,6 +67,9 @@ ALTER TABLE bank_statement_lines
     DROP CONSTRAINT bank_statement_lines_matched_need_no_match,
     ADD CONSTRAINT bank_statement_lines_matched_need_no_match CHECK (verdict <> 'matched' OR matched_by IS NULL);
 COMMENT ON COLUMN bank_statement_lines.matched_by IS NULL;
+DROP INDEX bank_statement_lines_open;
+CREATE INDEX bank_statement_lines_open ON bank_statement_lines (booked_on)
+    WHERE verdict IN ('mismatched', 'missing_here', 'missing_there') AND matched_by IS NULL AND dismissed_at IS NULL;
 CREATE TRIGGER bank_statement_lines_are_matched_once BEFORE UPDATE ON bank_statement_lines FOR EACH ROW
     WHEN (OLD.matched_by IS NOT NULL
           OR (NEW.statement_id, NEW.line, NEW.booked_on, NEW.direction, NEW.amount, NEW.currency, NEW.end_to_end_id,

@@ -16,6 +16,8 @@ from workers.cli.users import users_cli
 GROUPS: dict[str, AppGroup] = {"ops": ops_cli, "payments": payments_cli, "users": users_cli}
 
 SERVED = {
+    "get_ops_overview": "ops overview",
+    "get_ops_payment_related": "ops related",
     "search_ops": "ops search",
     "list_ops_payments": "ops payments",
     "retry_ops_payment": "payments retry",
@@ -53,6 +55,7 @@ SERVED = {
     "list_ops_users": "users list",
     "get_ops_user": "ops user",
     "update_ops_user": "users deactivate",
+    "reset_ops_user_second_factor": "users reset-second-factor",
     "list_ops_accounts": "ops accounts",
     "list_ops_audit": "ops audit",
     "list_ops_commission_terms": "ops commission-terms",

@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0031"
-down_revision = "0030"
+revision = "0033"
+down_revision = "0032"
 
 STEPS = ["1_statements", "2_adjustments"]
 
