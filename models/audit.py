@@ -110,7 +110,7 @@ FROM audit_log
 
 def about(connection: Connection, target: str) -> list[dict[str, object]]:
     """Entries about one target, oldest first."""
-    rows = connection.exec_driver_sql(f"{ENTRY} WHERE target = %s ORDER BY id", (target,))
+    rows = connection.exec_driver_sql(f"{ENTRY} WHERE target = %s ORDER BY audit_log.id", (target,))
     return [entry._asdict() for entry in records(AuditEntry, rows)]
 
 

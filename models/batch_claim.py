@@ -22,7 +22,8 @@ def claim(connection: Connection) -> Batch | None:
 def waiting(connection: Connection, batch_id: str, limit: int) -> list[str]:
     """The ids of up to `limit` payments of a claimed batch that wait, the oldest first."""
     rows = connection.exec_driver_sql(
-        "SELECT payment_id::text FROM batch_items WHERE batch_id = %s AND outcome IS NULL ORDER BY payment_id LIMIT %s",
+        "SELECT payment_id::text FROM batch_items i WHERE batch_id = %s AND outcome IS NULL"
+        " ORDER BY i.payment_id LIMIT %s",
         (batch_id, limit),
     )
     return list(rows.scalars())

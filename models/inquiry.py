@@ -53,7 +53,7 @@ def about(connection: Connection, payment_id: str) -> list[Inquiry]:
     """Questions about one payment, oldest first."""
     rows = connection.exec_driver_sql(
         "SELECT id::text, asked_by, reason, created_at, answered_at, answer, answer_reason, bank_reference,"
-        " known_answer, known_bank_reference FROM inquiries WHERE payment_id = %s ORDER BY id",
+        " known_answer, known_bank_reference FROM inquiries WHERE payment_id = %s ORDER BY inquiries.id",
         (payment_id,),
     )
     return records(Inquiry, rows)

@@ -35,7 +35,7 @@ LOCK_ACCOUNTS = PreparedStatement(
 SELECT id::text, owner_id::text, code, currency, balance, held, floor, ceiling,
        is_active AND coalesce((SELECT u.is_active FROM users u WHERE u.id = owner_id), true) AS is_active, is_frozen,
        last_seq, is_limited
-FROM accounts WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+FROM accounts WHERE id = ANY(%(ids)s::uuid[]) ORDER BY accounts.id FOR NO KEY UPDATE
 """,
 )
 
@@ -93,7 +93,7 @@ SELECT id::text, user_id::text, source_id::text, currency, total, mode = 'atomic
                   AND p.id >= uuid_floor(bulks.created_at - interval '1 day')
                   AND p.id < uuid_floor(bulks.created_at + interval '1 day')) END, 1)
            AS least
-FROM bulks WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+FROM bulks WHERE id = ANY(%s::uuid[]) ORDER BY bulks.id FOR NO KEY UPDATE
 """
 
 

@@ -74,7 +74,7 @@ def operations_of(connection: Connection, payment_ids: Iterable[str]) -> dict[st
     """The operations of the payments, by payment, in order."""
     rows = connection.exec_driver_sql(
         "SELECT payment_id::text, line, account_id::text, amount, currency, kind, balance_after, account_seq,"
-        " created_at FROM operations WHERE payment_id = ANY(%s::uuid[]) ORDER BY payment_id, line",
+        " created_at FROM operations o WHERE payment_id = ANY(%s::uuid[]) ORDER BY o.payment_id, line",
         (pg_arrays.plain(payment_ids),),
     )
     return {

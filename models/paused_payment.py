@@ -24,7 +24,7 @@ CLAIM = PreparedStatement(
         FROM pauses q WHERE q.released_at IS NULL AND q.rail IS NULL)
 FROM payments p
 WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= statement_timestamp()
-ORDER BY due_at, id
+ORDER BY p.due_at, p.id
 LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
 """,

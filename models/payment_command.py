@@ -104,7 +104,7 @@ def claim(connection: Connection, limit: int, kind: str = "retry") -> list[Payme
     rows = connection.exec_driver_sql(
         "SELECT id::text, kind, payment_id::text, reason, coalesce(user_id::text, 'shell'), token_id::text, address,"
         " request_id FROM commands WHERE decided_at IS NULL AND kind = %s"
-        " ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
+        " ORDER BY commands.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
         (kind, limit),
     )
     return [

@@ -206,7 +206,8 @@ def reset_for_retry(
     )
     rows = connection.exec_driver_sql(
         "WITH before AS ("
-        f"{STUCK} WHERE id = ANY(%(ids)s::uuid[]) AND {REVIVABLE} AND {is_as_selected} ORDER BY id FOR NO KEY UPDATE"
+        f"{STUCK} WHERE id = ANY(%(ids)s::uuid[]) AND {REVIVABLE} AND {is_as_selected}"
+        " ORDER BY payments.id FOR NO KEY UPDATE"
         "), revived AS ("
         " UPDATE payments p SET attempts = 0, parked_at = NULL, due_at = greatest(now(), p.scheduled_at)"
         " FROM before WHERE p.id = before.id::uuid"

@@ -192,7 +192,7 @@ def page(
 def to_welcome(connection: Connection, limit: int) -> list[User]:
     """Users not onboarded yet, locked, oldest first, skipping those locked by another worker."""
     rows = connection.exec_driver_sql(
-        f"{USER} WHERE welcomed_at IS NULL ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED", (limit,)
+        f"{USER} WHERE welcomed_at IS NULL ORDER BY users.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED", (limit,)
     )
     return records(User, rows)
 
