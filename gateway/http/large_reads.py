@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import metrics
 from gateway.http.errors import ApiError
 
 WAIT_SECONDS = 1
 """How long a request waits for its turn before it is refused."""
 
 RETRY_AFTER_SECONDS = "5"
+
+NAME = "large_reads"
+"""The value of the metric's label `limit`."""
 
 Item = TypeVar("Item")
 
@@ -20,11 +24,13 @@ class LargeReads:
 
     def __init__(self, at_once: int) -> None:
         self._slots = threading.BoundedSemaphore(at_once)
+        metrics.preset(metrics.RATE_LIMITED, (NAME,))
 
     @contextmanager
     def turn(self, *, is_begun: bool = False) -> Iterator[None]:
         """One read; raises ApiError rate_limited if others take too long. What `is_begun` waits: it was not refused."""
         if not self._slots.acquire(timeout=None if is_begun else WAIT_SECONDS):
+            metrics.RATE_LIMITED.labels(NAME).inc()
             detail = "Others are reading as much as is read at once: try again in some seconds."
             raise ApiError("rate_limited", detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
         try:

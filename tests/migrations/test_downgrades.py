@@ -280,3 +280,15 @@ def test_expected_lines_are_missing_in_the_schema_before(empty_database):
     assert catalogue(world) == before
     with transaction(world.owner) as connection:
         assert scalar(connection, "SELECT verdict FROM bank_statement_lines") == "missing_there"
+
+
+def test_what_was_done_in_a_shell_names_nobody_before(empty_database):
+    world = Builder.of(empty_database)
+    migrate(empty_database.owner, "0033")
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO bank_statements (id, hash, form, begins_on, ends_on)"
+            " VALUES (gen_random_uuid(), sha256('1'), 'csv', '2026-01-30', '2026-01-30')"
+        )
+    with pytest.raises(SystemExit, match="they name nobody"):
+        migrate(empty_database.owner, "0033-1")

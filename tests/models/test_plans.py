@@ -198,12 +198,12 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
         6,
         lambda c, some: payment_list.page(c, Viewer(some["user"]), ListQuery((), *some["month"], sort="amount"), 21),
     ),
-    "some payments by id in a user's list": (
+    "some of a user's by id": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(
-            c, Viewer(some["user"]), ListQuery([Filter("id", "is", [some["payment"]])]), 21
-        ),
+        lambda c, s: payment_list.page(c, Viewer(s["user"]), ListQuery([Filter("id", "is", [s["payment"]])]), 21),
     ),
+    "payments of a key": (EVERY_MONTH, lambda c, _: payment_list.page(c, EVERYBODY, ListQuery(), 21, key="k")),
+    "a user's of a key": (EVERY_MONTH, lambda c, s: payment_list.page(c, Viewer(s["user"]), ListQuery(), 21, key="k")),
     "what is due": (EVERY_MONTH, lambda c, _: paused_payment.claim(c, 500)),
     "what is to end": (EVERY_MONTH, lambda c, _: payment.is_anything_to_end(c)),
     "holds that expired": (EVERY_MONTH, lambda c, _: payment.claim_expired(c, 500)),

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import metrics
 from gateway.http import large_reads
 from gateway.services import Services
 from tests.gateway.harness import ApiHarness, ApiUser
@@ -38,11 +39,14 @@ def test_large_reads_beyond_the_bound_are_refused(narrow: ApiHarness, monkeypatc
         lambda: client.get(statement, Accept=CSV),
         lambda: upload(ops, table(row(amount="0.77"))),
     ]
+    refused = metrics.RATE_LIMITED.labels(large_reads.NAME)
+    before = refused._value.get()
     with services.large_reads.turn():
         for read in large:
             answer = read()
             assert (answer.status_code, answer.get_json()["code"]) == (429, "rate_limited")
             assert answer.headers["Retry-After"] == large_reads.RETRY_AFTER_SECONDS
+        assert refused._value.get() - before == len(large)
         for person, path in ((ops, "/v1/ops/audit"), (client, "/v1/payments"), (ops, "/v1/ops/reconciliations")):
             assert person.get(path).status_code == 200, "a page is no large read"
         assert client.order("/v1/transfers", {"source": wallet, "target": wallet, "amount": "1", "currency": "EUR"})
