@@ -10,7 +10,9 @@ from gateway.exchange.rate_routes import rates
 from gateway.exchange.routes import exchanges
 from gateway.identity.api_key_routes import api_keys
 from gateway.identity.confirmation_routes import confirmations
+from gateway.identity.invitation_routes import invitations
 from gateway.identity.me_routes import me
+from gateway.identity.member_routes import members
 from gateway.identity.second_factor_routes import second_factor_views
 from gateway.identity.session_routes import sessions
 from gateway.identity.sign_up_routes import sign_up
@@ -48,6 +50,8 @@ BLUEPRINTS = (
     api_keys,
     me,
     second_factor_views,
+    members,
+    invitations,
     orders,
     withdrawals,
     exchanges,

@@ -13,6 +13,8 @@ from models import user
 from models.records import record
 
 VALID = timedelta(hours=24)
+INVITATION_VALID = timedelta(days=7)
+"""People are away, and cannot ask for another mail themselves; as in the column of invitations."""
 
 MAILS_PER_HOUR_MAX = 5
 """Mails of one purpose to one user: strangers must not fill a mailbox."""
@@ -29,6 +31,8 @@ class Purpose(StrEnum):
     """Lets the user set a new password."""
     WEBHOOK = "webhook"
     """Notifies the user, without a token, that a webhook endpoint has been disabled."""
+    INVITATION = "invitation"
+    """Lets the owner of an invited address act for a merchant."""
 
 
 class PendingMail(NamedTuple):
@@ -56,26 +60,37 @@ def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool
     return result.rowcount == 1
 
 
+def ask_invited(connection: Connection, id: str, merchant_id: str, invitation_id: str) -> None:
+    """Request the mail of an invitation, whose number the caller bounds."""
+    connection.exec_driver_sql(
+        "INSERT INTO confirmations (id, user_id, purpose, invitation_id) VALUES (%s, %s, %s, %s)",
+        (id, merchant_id, Purpose.INVITATION.value, invitation_id),
+    )
+
+
+DUE = """sent_at IS NULL AND used_at IS NULL AND due_at <= now() AND attempts < %(attempts_max)s
+    AND NOT EXISTS (SELECT FROM invitations i WHERE i.id = invitation_id AND i.withdrawn_at IS NOT NULL)"""
+
+
 def is_any_due(connection: Connection, attempts_max: int) -> bool:
     """Whether `take` would return a mail."""
     return connection.exec_driver_sql(
-        "SELECT EXISTS (SELECT FROM confirmations"
-        " WHERE sent_at IS NULL AND used_at IS NULL AND due_at <= now() AND attempts < %s)",
-        (attempts_max,),
+        f"SELECT EXISTS (SELECT FROM confirmations WHERE {DUE})", {"attempts_max": attempts_max}
     ).scalar_one()
 
 
-TAKE = """
+TAKE = f"""
 WITH due AS (
-    SELECT id FROM confirmations
-    WHERE sent_at IS NULL AND used_at IS NULL AND due_at <= now() AND attempts < %(attempts_max)s
+    SELECT id FROM confirmations WHERE {DUE}
     ORDER BY due_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE confirmations c
-SET hash = %(hash)s, expires_at = now() + %(valid)s, attempts = attempts + 1,
+SET hash = %(hash)s, attempts = attempts + 1,
+    expires_at = now() + CASE purpose WHEN 'invitation' THEN %(invitation_valid)s ELSE %(valid)s END,
     due_at = now() + make_interval(secs => %(wait_seconds)s)
 FROM due, users u WHERE c.id = due.id AND u.id = c.user_id
-RETURNING c.id::text, c.user_id::text, c.purpose, u.email, c.attempts
+RETURNING c.id::text, c.user_id::text, c.purpose,
+          coalesce((SELECT email FROM invitations i WHERE i.id = c.invitation_id), u.email) AS email, c.attempts
 """
 
 
@@ -84,7 +99,8 @@ def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max:
 
     Commit before sending: then the token works as soon as it arrives, and a crash only leads to another mail.
     """
-    parameters = {"hash": hash, "valid": VALID, "wait_seconds": wait_seconds, "attempts_max": attempts_max}
+    parameters: dict[str, object] = {"hash": hash, "valid": VALID, "invitation_valid": INVITATION_VALID}
+    parameters |= {"wait_seconds": wait_seconds, "attempts_max": attempts_max}
     return record(PendingMail, connection.exec_driver_sql(TAKE, parameters))
 
 

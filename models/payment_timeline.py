@@ -86,7 +86,9 @@ class TimelineEntry(NamedTuple):
 
 
 ENTRIES = f"""
-SELECT created_at AS at, split_part(name, '.', 2) AS step, NULL AS actor, NULL AS actor_id,
+SELECT created_at AS at, split_part(name, '.', 2) AS step, NULL AS actor,
+       CASE WHEN name = 'payment.initiated' THEN (
+           SELECT user_id::text FROM makers WHERE subject_id IN (%(id)s, %(bulk)s) LIMIT 1) END AS actor_id,
        NULL::smallint AS attempt, NULL::timestamptz AS next_attempt_at, NULL AS outcome, NULL AS text,
        NULL AS payment_id
 FROM events WHERE subject_id = %(id)s AND name <> 'ping' AND starts_with(name, 'payment.')
@@ -123,7 +125,7 @@ _ORDER = {step: place for place, step in enumerate(Step)}
 
 def of_payment(connection: Connection, view: PaymentView) -> list[TimelineEntry]:
     """The payment's steps, oldest first, in one statement."""
-    rows = connection.exec_driver_sql(ENTRIES, {"id": view.id})
+    rows = connection.exec_driver_sql(ENTRIES, {"id": view.id, "bulk": view.bulk_id})
     entries = [_entry(view, row) for row in rows]
     return sorted(entries, key=lambda entry: (entry.at, _ORDER[entry.step]))
 
@@ -135,7 +137,7 @@ def _entry(view: PaymentView, row: Row) -> TimelineEntry:
     if step == Step.INITIATED:
         at = view.created_at
     if step == Step.INITIATED and view.type not in _MADE_BY_WORKERS:
-        actor, actor_id = TimelineActor.INITIATOR, view.user_id
+        actor, actor_id = TimelineActor.INITIATOR, actor_id or view.user_id
     return TimelineEntry(at, Step(step), TimelineActor(actor or TimelineActor.WORKER), actor_id, *rest)
 
 
@@ -152,6 +154,11 @@ def bodies(entries: Sequence[TimelineEntry], view: PaymentView, viewer: ViewerLi
     return [_body(entry, previous, view, viewer) for entry, previous in zip(entries, moments, strict=False)]
 
 
+def _is_own(entry: TimelineEntry, view: PaymentView, viewer: ViewerLike) -> bool:
+    """Whether the viewer, or someone who acts for them, did it."""
+    return entry.actor_id == viewer.id or (entry.actor == TimelineActor.INITIATOR and view.user_id == viewer.id)
+
+
 def _body(entry: TimelineEntry, previous: datetime | None, view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
     is_attempt = entry.step == Step.ATTEMPT_FAILED
     text = entry.text if viewer.reads_all else NEUTRAL.get(entry.actor) if is_attempt else None
@@ -159,7 +166,7 @@ def _body(entry: TimelineEntry, previous: datetime | None, view: PaymentView, vi
         "at": entry.at.isoformat(),
         "step": entry.step,
         "actor": entry.actor,
-        "actor_id": entry.actor_id if viewer.reads_all or entry.actor_id == viewer.id else None,
+        "actor_id": entry.actor_id if viewer.reads_all or _is_own(entry, view, viewer) else None,
         "attempt": entry.attempt,
         "waited_seconds": None if previous is None else round((entry.at - previous).total_seconds(), 3),
         "next_attempt_at": iso(entry.next_attempt_at),

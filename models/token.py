@@ -57,7 +57,10 @@ SECOND_FACTOR_SECONDS = 600
 
 
 class Bearer(NamedTuple):
-    """The user of a token; `scopes` None means all of the role's; the last three are of sessions alone."""
+    """The user of a token; `scopes` None means all of the role's.
+
+    Who acts for a merchant has their role, and is active and confirmed only if the merchant is, too.
+    """
 
     token_id: str
     user_id: str
@@ -68,18 +71,28 @@ class Bearer(NamedTuple):
     is_session: bool
     has_second_factor: bool
     has_recent_second_factor: bool
+    merchant_id: str | None
+    member_role: str | None = None
 
 
 BEARER = """
 SELECT t.id::text, u.id::text, u.role, u.is_active, u.email_confirmed_at IS NOT NULL, t.scopes,
        t.kind = 'session', t.second_factor_at IS NOT NULL,
        coalesce(t.second_factor_at > now() - make_interval(secs => %(second_factor_seconds)s), false),
+       t.merchant_id::text,
        (t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => %(last_used_seconds)s))
            AND NOT current_setting('transaction_read_only')::boolean
 FROM tokens t JOIN users u ON u.id = t.user_id
 WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
   AND (t.idle_minutes IS NULL OR coalesce(t.last_used_at, t.created_at) > now() - make_interval(mins => t.idle_minutes))
 """
+
+
+ACTING = """
+SELECT m.role, o.is_active, o.email_confirmed_at IS NOT NULL
+FROM memberships m JOIN users o ON o.id = m.merchant_id WHERE m.merchant_id = %s AND m.user_id = %s
+"""
+"""A statement of its own, so that the tokens of all others are looked up as fast as without members."""
 
 
 def bearer(connection: Connection, hash: bytes) -> Bearer | None:
@@ -89,9 +102,20 @@ def bearer(connection: Connection, hash: bytes) -> Bearer | None:
     if row is None:
         return None
     *members, is_use_to_be_noted = row
-    bearer = Bearer._make(members)
+    bearer = Bearer(*members)
     if bearer.scopes is not None:
         bearer = bearer._replace(scopes=frozenset(bearer.scopes))
+    if bearer.merchant_id is not None:
+        acting = connection.exec_driver_sql(ACTING, (bearer.merchant_id, bearer.user_id)).first()
+        if acting is None:
+            return None
+        role, is_active, is_confirmed = acting
+        bearer = bearer._replace(
+            role=user.Role.MERCHANT,
+            member_role=role,
+            is_active=bearer.is_active and is_active,
+            is_confirmed=bearer.is_confirmed and is_confirmed,
+        )
     if is_use_to_be_noted:
         connection.exec_driver_sql("UPDATE tokens SET last_used_at = now() WHERE id = %s", (bearer.token_id,))
     return bearer
@@ -113,13 +137,15 @@ class TokenRecord(NamedTuple):
     replaced_by: str | None
     idle_minutes: int | None
     second_factor_at: datetime | None
+    merchant_id: str | None
 
 
 RECORDS = """
 SELECT id::text, name, prefix, last4, scopes, address, user_agent, created_at, expires_at, last_used_at,
-       replaced_by::text, idle_minutes, second_factor_at
+       replaced_by::text, idle_minutes, second_factor_at, merchant_id::text
 FROM tokens
 """
+ACTS_FOR = "coalesce(merchant_id, user_id)"
 ACTIVE = (
     "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND (idle_minutes IS NULL"
     " OR coalesce(last_used_at, created_at) > now() - make_interval(mins => idle_minutes))"
@@ -134,12 +160,15 @@ def keep(
     scopes: list[str] | None = None,
     expires_at: datetime | None = None,
     name: str | None = None,
+    merchant_id: str | None = None,
 ) -> None:
-    """Store the hash and the visible parts of an API key."""
+    """Store the hash and the visible parts of an API key, of a member for a merchant."""
+    columns = {"id": id, "user_id": user_id, "hash": hash_of(token), "scopes": scopes, "expires_at": expires_at}
+    columns |= zip(("prefix", "last4"), _visible_parts(token), strict=True)
+    columns |= {"name": name} | ({"merchant_id": merchant_id} if merchant_id else {})
     connection.exec_driver_sql(
-        "INSERT INTO tokens (id, user_id, hash, prefix, last4, scopes, expires_at, name)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (id, user_id, hash_of(token), *_visible_parts(token), scopes, expires_at, name),
+        f"INSERT INTO tokens ({', '.join(columns)}) VALUES ({', '.join(f'%({column})s' for column in columns)})",
+        columns,
     )
 
 
@@ -154,18 +183,20 @@ def open_session(
     idle_minutes: int | None = None,
     *,
     is_proved: bool = False,
+    merchant_id: str | None = None,
 ) -> None:
     """Store the hash of a session's token, valid for `hours`; the oldest sessions beyond ACTIVE_MAX end.
 
     With `idle_minutes` it also ends when it was not used for that long. `is_proved`: the second factor was proved now.
+    With `merchant_id` its user acts for the merchant.
     """
     connection.exec_driver_sql(
         "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at, address, user_agent, idle_minutes,"
-        " second_factor_at) VALUES"
-        " (%s, %s, %s, %s, %s, %s, now() + make_interval(hours => %s), %s, %s, %s, CASE WHEN %s THEN now() END)",
+        " second_factor_at, merchant_id) VALUES"
+        " (%s, %s, %s, %s, %s, %s, now() + make_interval(hours => %s), %s, %s, %s, CASE WHEN %s THEN now() END, %s)",
         (
             *(id, user_id, SESSION, hash_of(token), *_visible_parts(token), hours, address, user_agent),
-            *(idle_minutes, is_proved),
+            *(idle_minutes, is_proved, merchant_id),
         ),
     )
     connection.exec_driver_sql(
@@ -193,9 +224,11 @@ def find(connection: Connection, user_id: str, kind: str, id: str) -> TokenRecor
     return record(TokenRecord, rows)
 
 
-def page(connection: Connection, user_id: str, kind: str, limit: int, at: Cursor = START) -> list[TokenRecord]:
-    """A user's active tokens, newest first."""
-    conditions = {"user_id = %s": user_id, "kind = %s": kind, ACTIVE: True}
+def page(
+    connection: Connection, user_id: str, kind: str, limit: int, at: Cursor = START, *, acts_for: str | None = None
+) -> list[TokenRecord]:
+    """A user's active tokens, newest first; `acts_for` is the id of a merchant, or their own."""
+    conditions = {"user_id = %s": user_id, "kind = %s": kind, ACTIVE: True, f"{ACTS_FOR} = %s": acts_for}
     return keyset.page(connection, TokenRecord, RECORDS, conditions, limit, at, key="tokens.id")
 
 
@@ -219,6 +252,15 @@ def revoke(
         f" AND (%(id)s IS NULL OR id = %(id)s::uuid) AND id IS DISTINCT FROM %(but)s::uuid AND {ACTIVE}"
         " RETURNING id::text",
         {"user": user_id, "kind": kind, "id": id, "but": but},
+    )
+    return [row[0] for row in rows]
+
+
+def revoke_for(connection: Connection, user_id: str, merchant_id: str) -> list[str]:
+    """End the tokens with which the user, who is locked, acts for the merchant; returns their ids."""
+    rows = connection.exec_driver_sql(
+        f"UPDATE tokens SET revoked_at = now() WHERE user_id = %s AND {ACTS_FOR} = %s AND {ACTIVE} RETURNING id::text",
+        (user_id, merchant_id),
     )
     return [row[0] for row in rows]
 

@@ -42,6 +42,8 @@ class Role(StrEnum):
     MERCHANT = "merchant"
     OPS = "ops"
     AUDITOR = "auditor"
+    MEMBER = "member"
+    """Acts for merchants, and has nothing of their own."""
 
 
 class User(NamedTuple):
@@ -76,7 +78,7 @@ class NewUser(NamedTuple):
     name: str
     first_name: str
     last_name: str
-    phone_number: str
+    phone_number: str | None
     url: str | None
     password_hash: str
 

@@ -20,7 +20,7 @@ from email_validator import validate_email
 from models import confirmation
 from models import token as tokens
 from models.circuit_breaker import CircuitBreaker
-from models.confirmation import VALID, PendingMail, Purpose
+from models.confirmation import INVITATION_VALID, VALID, PendingMail, Purpose
 from models.rules.retry import backoff_seconds
 from models.session import DatabaseUnavailable, Engine, transaction
 
@@ -70,6 +70,17 @@ To set one, send this token with it to POST /v1/password-resets/confirm:
 {token}
 
 It works once, within {hours} hours. If it was not you, do nothing: the old password still holds.
+""",
+    ),
+    Purpose.INVITATION: (
+        "You are invited to act for a merchant",
+        """Someone who acts for a merchant invited this e-mail address to act for them too.
+
+To accept, send this token to POST /v1/invitations/accept, with your name and a new password if you have no user here:
+
+{token}
+
+It works once, within {hours} hours. If you expected nothing of the kind, do nothing.
 """,
     ),
     Purpose.WEBHOOK: (
@@ -171,6 +182,7 @@ class MailSender:
 
     def _compose(self, pending: PendingMail, token: str) -> EmailMessage:
         subject, text = TEXTS[Purpose(pending.purpose)]
+        valid = INVITATION_VALID if pending.purpose == Purpose.INVITATION else VALID
         mail = EmailMessage()
         try:
             mail["To"] = _smtp_address(pending.email)
@@ -181,7 +193,7 @@ class MailSender:
         mail["Date"] = formatdate(usegmt=True)
         mail["Message-ID"] = make_msgid(pending.id, domain=self.mail_from.rpartition("@")[2].rstrip("> "))
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(text.format(token=token, hours=VALID // timedelta(hours=1)))
+        mail.set_content(text.format(token=token, hours=valid // timedelta(hours=1)))
         return mail
 
 

@@ -14,7 +14,7 @@ from gateway.acceptance.payment_request import PaymentRequest, find_parties, res
 from gateway.acceptance.reference_data import ReferenceData
 from gateway.http.errors import ApiError
 from gateway.http.idempotency import key_reused
-from models import idempotency, payment, payment_view, payout, quote
+from models import idempotency, maker, payment, payment_view, payout, quote
 from models.account import Party
 from models.payment import NewPayment
 from models.session import CommitUnknown, Connection, Contention, DatabaseUnavailable, Engine, statements, transaction
@@ -153,6 +153,8 @@ class GroupCommit:
                 raise ApiError("duplicate_reference", detail, payment=earlier)
         if new.quote_id is not None and not quote.use(connection, new.quote_id, new.id):
             raise ApiError("quote_used", "This quote has already been used.")
+        if request.maker_id is not None:
+            maker.note(connection, new.id, request.maker_id)
         if request.counterparty is not None:
             payout.keep(connection, {new.id: request.counterparty})
 

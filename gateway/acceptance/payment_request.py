@@ -19,7 +19,8 @@ class PaymentRequest(NamedTuple):
 
     `source` of a deposit and `target` of a withdrawal are codes of technical accounts; `target` of a charge is
     optional. `digits` are those of the currency. `error_if_new` does not apply to a replay; `into_any_wallet` lets a
-    deposit go to a wallet of another user; `charge` is the one to refund.
+    deposit go to a wallet of another user; `charge` is the one to refund. `maker_id` is the person, if they act for
+    the user.
     """
 
     payment: NewPayment
@@ -31,6 +32,7 @@ class PaymentRequest(NamedTuple):
     conversion: ConvertedAmount | None = None
     counterparty: Counterparty | None = None
     charge: PaymentView | None = None
+    maker_id: str | None = None
 
     @property
     def id(self) -> str:
@@ -41,7 +43,8 @@ class PaymentRequest(NamedTuple):
     def needs_own_transaction(self) -> bool:
         """True if more than the payment is stored, such as a reference, which only one payment may have."""
         new = self.payment
-        return new.reference is not None or new.quote_id is not None or self.counterparty is not None
+        more = (new.reference, new.quote_id, self.counterparty, self.maker_id)
+        return any(one is not None for one in more)
 
     @property
     def user_and_key(self) -> tuple[str, str]:

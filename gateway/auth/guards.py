@@ -45,7 +45,7 @@ def authenticate(environ: Environ, services: AuthServices) -> Caller:
         except ApiError as limit_error:
             raise (limit_error if error.code in ("token_invalid", "rate_limited") else error) from None
         raise
-    environ[USER_ID] = caller.id
+    environ[USER_ID] = caller.person_id
     services.rate_limits.address.count(network, environ)
     services.rate_limits.token.count(caller.token_id, environ)
     environ[CALLER] = caller
@@ -66,10 +66,10 @@ def _token_of(environ: Environ) -> str:
 
 
 def actor(user_id: str | None = None) -> Actor:
-    """The actor of the current request for the audit log: the caller, else this user."""
+    """The actor of the current request for the audit log: the person who calls, else this user."""
     caller: Caller | None = g.get("caller")
     return Actor(
-        caller.id if caller else user_id or UNAUTHENTICATED,
+        caller.person_id if caller else user_id or UNAUTHENTICATED,
         caller.token_id if caller else None,
         request.environ[ADDRESS],
         request.environ[REQUEST_ID],

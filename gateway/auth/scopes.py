@@ -1,14 +1,17 @@
 """Scopes: what each role may call, and what a token may be granted beyond it."""
 
+from models.membership import MemberRole
 from models.user import Role
 
-BASE_SCOPES = frozenset(
+OWN_SCOPES = frozenset(
     {
-        "payments:read", "wallets:read", "currencies:read", "me:read", "me:write",
-        "sessions:read", "sessions:write", "api-keys:read", "api-keys:write",
-        "second-factor:read", "second-factor:write",
+        "me:read", "me:write", "sessions:read", "sessions:write", "second-factor:read", "second-factor:write",
     }
 )  # fmt: skip
+"""Scopes of a person who has nothing but themselves."""
+
+
+BASE_SCOPES = OWN_SCOPES | {"payments:read", "wallets:read", "currencies:read", "api-keys:read", "api-keys:write"}
 """Scopes of every role: to read one's own resources and manage one's own account."""
 
 
@@ -22,14 +25,32 @@ READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read", "webhooks:read"
 
 SCOPES: dict[str, frozenset[str]] = {
     Role.CLIENT: CUSTOMER,
-    Role.MERCHANT: CUSTOMER | {"charges:write", "bulks:write"},
+    Role.MERCHANT: CUSTOMER | {"charges:write", "bulks:write", "members:read", "members:write"},
     Role.OPS: BASE_SCOPES
     | READ_ALL
     | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
     | {"ops:reconciliations", "ops:breaches", "ops:payments", "ops:resolutions", "ops:freeze", "ops:pause"},
     Role.AUDITOR: BASE_SCOPES | READ_ALL,
+    Role.MEMBER: OWN_SCOPES,
 }
 """The scopes of each role; a token may have fewer."""
+
+
+VIEWER = OWN_SCOPES | {
+    *("payments:read", "wallets:read", "currencies:read", "webhooks:read", "api-keys:read", "members:read"),
+}
+
+MEMBER_SCOPES: dict[str, frozenset[str]] = {
+    MemberRole.OWNER: SCOPES[Role.MERCHANT],
+    MemberRole.OPERATOR: VIEWER | {"charges:write"},
+    MemberRole.VIEWER: VIEWER,
+}
+"""The most that a person who acts for a merchant may do, by their role there."""
+
+
+def possible_scopes(role: str, member_role: str | None = None) -> frozenset[str]:
+    """The scopes of a user with this role, or of who acts for one in a member's role."""
+    return MEMBER_SCOPES[member_role] if member_role else SCOPES[role]
 
 
 ENROLMENT_SCOPES = frozenset({"second-factor:read", "second-factor:write"})

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gateway.auth.rate_limit import too_many
 from gateway.auth.revocation import TokenRevocations
-from gateway.auth.scopes import ENROLMENT_SCOPES, GRANTABLE_SCOPES, MOVES_MONEY, SCOPES
+from gateway.auth.scopes import ENROLMENT_SCOPES, GRANTABLE_SCOPES, MOVES_MONEY, possible_scopes
 from gateway.http.errors import AUTHENTICATE, ApiError
 from models import token as tokens
 from models.second_factor import MUST_HAVE_ONE
@@ -32,11 +32,14 @@ GUESS_SECONDS_MAX = 0.2
 class Caller(NamedTuple):
     """The user of a request and the token's scopes; `unconfirmed_scopes` need a confirmed e-mail address.
 
+    `id` and `role` are those of the user whose payments and wallets it is about; `person_id` is the user who signed in:
+    another one, if they act for a merchant.
     `must_enrol`: the session may do nothing but set up a second factor. `must_prove`: what asks for the second factor
     again is refused until the session proves it; an API key never can.
     """
 
     id: str
+    person_id: str
     role: str
     scopes: frozenset[str]
     token_id: str
@@ -44,6 +47,12 @@ class Caller(NamedTuple):
     is_session: bool = False
     must_enrol: bool = False
     must_prove: bool = False
+    member_role: str | None = None
+
+    @property
+    def merchant_id(self) -> str | None:
+        """The merchant whom the person acts for; None if they act for themselves."""
+        return None if self.id == self.person_id else self.id
 
     @property
     def reads_all(self) -> bool:
@@ -113,10 +122,10 @@ class TokenCache:
         return caller
 
     def forget(self, user_id: str) -> None:
-        """Drop this user's tokens from the cache."""
+        """Drop this user's tokens from the cache, and those of who acts for them."""
         with self._lock:
             self._evictions += 1
-            self._cached = {hash: entry for hash, entry in self._cached.items() if entry[1].id != user_id}
+            self._cached = {hash: entry for hash, entry in self._cached.items() if user_id not in entry[1][:2]}
 
     def forget_all(self) -> None:
         """Clear the cache."""
@@ -140,7 +149,7 @@ class TokenCache:
             raise ApiError("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
         if not holder.is_active:
             raise ApiError("user_inactive", "This user has been deactivated.")
-        scopes = SCOPES[holder.role]
+        scopes = possible_scopes(holder.role, holder.member_role)
         if holder.scopes is not None:
             scopes = (scopes | GRANTABLE_SCOPES) & holder.scopes
         unconfirmed_scopes = frozenset[str]()
@@ -149,6 +158,7 @@ class TokenCache:
         is_required = self._require_second_factor and holder.role in MUST_HAVE_ONE
         must_enrol = is_required and holder.is_session and not holder.has_second_factor
         return Caller(
+            holder.merchant_id or holder.user_id,
             holder.user_id,
             holder.role,
             ENROLMENT_SCOPES if must_enrol else scopes - unconfirmed_scopes,
@@ -157,6 +167,7 @@ class TokenCache:
             is_session=holder.is_session,
             must_enrol=must_enrol,
             must_prove=(is_required or holder.has_second_factor) and not holder.has_recent_second_factor,
+            member_role=holder.member_role,
         )
 
 

@@ -16,7 +16,7 @@ from gateway.http.errors import invalid
 from gateway.http.found import found, path_id
 from gateway.http.idempotency import RequestKey, find_concurrent, find_replay, idempotency_key, request_fingerprint
 from gateway.services import Services
-from models import account, bank_account, bulk
+from models import account, bank_account, bulk, maker
 from models.bulk import Bulk, BulkKind, BulkMode, NewBulk
 from models.representations import is_bulk_visible
 from models.sepa_charset import is_same_name
@@ -66,6 +66,8 @@ def _store(kind: BulkKind, key: RequestKey, body: Body, caller: Caller, services
         record = bulk.accept(connection, new_bulk, key.key, key.fingerprint, lines)
         if record.lines is None:  # a concurrent request with the same key has committed first
             return _replayed(connection, find_concurrent(connection, key))
+        if caller.merchant_id:
+            maker.note(connection, new_bulk.id, caller.person_id)
         refuse_used_references(connection, new_bulk, lines, record)
         return AcceptedBulk(visible(connection, kind, new_bulk.id, caller), is_replay=False)
 

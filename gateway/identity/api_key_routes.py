@@ -7,7 +7,7 @@ from flask import Response, g
 from uuid_utils import uuid7
 
 from gateway.auth.guards import actor, requires
-from gateway.auth.scopes import SCOPES
+from gateway.auth.scopes import possible_scopes
 from gateway.auth.tokens import may_grant
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import AUTHENTICATE, ApiError, invalid
@@ -37,11 +37,12 @@ api_keys = Blueprint(
 def create_api_key(body: Body) -> JsonAnswer:
     """Create an API key, with no more scopes than the token that creates it; the key is shown only once.
 
-    A key created with another key expires with that one at the latest.
+    A key created with another key expires with that one at the latest. A member's key acts for their merchant, and
+    ends with the membership.
     """
     id = str(uuid7())
     with transaction(services().engine) as connection:
-        user.lock(connection, g.caller.id)
+        user.lock(connection, g.caller.person_id)
         caller_token = _caller_token(connection)
         scopes = _granted_scopes(caller_token, body.get("scopes"), is_given="scopes" in body)
         expires_at = _expiry(caller_token, body.get("expires_at"))
@@ -57,9 +58,8 @@ def create_api_key(body: Body) -> JsonAnswer:
 @api_keys.response(200, page_of(ApiKeySchema))
 def list_api_keys(query: dict[str, Any]) -> JsonAnswer:
     """List your active API keys, newest first."""
-    return paginated(
-        query, tokens.page, lambda row: api_key_body(row, g.caller.role), user_id=g.caller.id, kind=API_KEY
-    )
+    mine = {"user_id": g.caller.person_id, "kind": API_KEY, "acts_for": g.caller.id}
+    return paginated(query, tokens.page, lambda row: api_key_body(row, _possible()), **mine)
 
 
 @api_keys.route("/<id>/roll", methods=["POST"])
@@ -70,18 +70,21 @@ def roll_api_key(body: Body, id: str) -> JsonAnswer:
     """Replace an API key with a new one of the same name, scopes and expiry; the old one ends after the overlap."""
     old_id, successor, overlap_seconds = path_id(id), str(uuid7()), body["overlap_seconds"]
     with transaction(services().engine) as connection:
-        user.lock(connection, g.caller.id)
-        if tokens.was_replaced(connection, g.caller.id, old_id):
+        user.lock(connection, g.caller.person_id)
+        if tokens.was_replaced(connection, g.caller.person_id, old_id):
             raise ApiError("api_key_replaced", "This key has been rolled; roll its successor.")
-        old = found(tokens.find(connection, g.caller.id, API_KEY, old_id))
+        old = found(
+            tokens.find(connection, g.caller.person_id, API_KEY, old_id),
+            lambda key: key.merchant_id == g.caller.merchant_id,
+        )
         caller_token = _caller_token(connection)
         scopes = _granted_scopes(caller_token, old.scopes, is_given=True)
-        if not tokens.replace(connection, g.caller.id, id, successor, overlap_seconds):
+        if not tokens.replace(connection, g.caller.person_id, id, successor, overlap_seconds):
             raise Contention
         created = _create(connection, successor, old.name, scopes, _expiry(caller_token, old.expires_at))
         after = {"replaced_by": successor, "overlap_seconds": overlap_seconds}
         audit.note(connection, actor(), "api_keys.roll", id, after=after)
-    services().tokens.forget_everywhere(g.caller.id)
+    services().tokens.forget_everywhere(g.caller.person_id)
     return created, {}
 
 
@@ -98,10 +101,10 @@ def _caller_token(connection: Connection) -> TokenRecord:
 
     A session is returned without its expiry, which does not limit the keys created in it.
     """
-    session = tokens.find(connection, g.caller.id, SESSION, g.caller.token_id)
+    session = tokens.find(connection, g.caller.person_id, SESSION, g.caller.token_id)
     if session is not None:
         return session._replace(expires_at=None)
-    key = tokens.find(connection, g.caller.id, API_KEY, g.caller.token_id)
+    key = tokens.find(connection, g.caller.person_id, API_KEY, g.caller.token_id)
     if key is None:
         headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}
         raise ApiError("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
@@ -113,7 +116,7 @@ def _granted_scopes(caller_token: TokenRecord, scopes: list[str] | None, *, is_g
 
     None means all scopes that the role has, now and later. Raises ApiError for a scope that the token does not have.
     """
-    allowed = may_grant(g.caller) & SCOPES[g.caller.role]
+    allowed = may_grant(g.caller) & _possible()
     if not is_given:
         return None if caller_token.scopes is None else sorted(allowed)
     if scopes is None and caller_token.scopes is None:
@@ -132,11 +135,16 @@ def _create(
     connection: Connection, id: str, name: str | None, scopes: list[str] | None, expires_at: datetime | None
 ) -> dict[str, Any]:
     """Create a key of the caller, who is locked; its JSON with the token. Raises ApiError."""
-    if tokens.count_active(connection, g.caller.id, API_KEY) >= ACTIVE_MAX:
+    if tokens.count_active(connection, g.caller.person_id, API_KEY) >= ACTIVE_MAX:
         raise ApiError("api_key_limit_reached", f"At most {ACTIVE_MAX} active keys; revoke one first.")
     token = tokens.new()
-    tokens.keep(connection, id, g.caller.id, token, scopes, expires_at, name)
-    created = tokens.find(connection, g.caller.id, API_KEY, id)
+    tokens.keep(connection, id, g.caller.person_id, token, scopes, expires_at, name, g.caller.merchant_id)
+    created = tokens.find(connection, g.caller.person_id, API_KEY, id)
     if created is None:
         raise invalid([("/expires_at", "invalid_value", "Must be a time in the future.")])
-    return {**api_key_body(created, g.caller.role), "token": token}
+    return {**api_key_body(created, _possible()), "token": token}
+
+
+def _possible() -> frozenset[str]:
+    """The scopes that the caller's keys may have in effect."""
+    return possible_scopes(g.caller.role, g.caller.member_role)

@@ -44,23 +44,23 @@ def get_me() -> JsonAnswer:
 @me.response(200, UserSchema)
 def change_me(body: Body) -> JsonAnswer:
     """Change your own user; a new password needs the current one, and ends your other sessions."""
-    if g.caller.role != Role.MERCHANT:
+    if g.caller.role != Role.MERCHANT or g.caller.merchant_id:
         _refuse([(name, UNKNOWN_FIELD.code, str(UNKNOWN_FIELD)) for name in MERCHANT_FIELDS if name in body])
     password_change = _password_change(body) if any(name in body for name in PASSWORD_FIELDS) else None
     with transaction(services().engine) as connection:
-        user.lock(connection, g.caller.id)
+        user.lock(connection, g.caller.person_id)
         current = _caller(connection)
         _change(connection, current, body)
         if password_change is not None:
             _set_password(connection, current, password_change)
         changed = _caller(connection)
     if password_change is not None:
-        services().tokens.forget_everywhere(g.caller.id)
+        services().tokens.forget_everywhere(g.caller.person_id)
     return user_body(changed), {}
 
 
 def _caller(connection: Connection) -> User:
-    caller = user.by_id(connection, g.caller.id)
+    caller = user.by_id(connection, g.caller.person_id)
     if caller is None:
         raise RuntimeError("users are never deleted")
     return caller
@@ -74,7 +74,7 @@ def _refuse(errors: list[tuple[str, str, str]]) -> None:
 def _change(connection: Connection, current: User, body: Body) -> None:
     """Apply the body to the user, and write differences to the audit log; raises ApiError."""
     wanted = current._replace(**{name: body[name] for name in CHANGEABLE if name in body})
-    if current.role == Role.CLIENT and wanted.first_name and wanted.last_name:
+    if current.role in (Role.CLIENT, Role.MEMBER) and wanted.first_name and wanted.last_name:
         wanted = wanted._replace(name=f"{wanted.first_name} {wanted.last_name}"[:NAME_LENGTH_MAX])
     differing = [name for name in CHANGEABLE if getattr(wanted, name) != getattr(current, name)]
     if not differing:

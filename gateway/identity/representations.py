@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, g, request
 
 from gateway.auth.guards import actor
-from gateway.auth.scopes import GRANTABLE_SCOPES, SCOPES
+from gateway.auth.scopes import GRANTABLE_SCOPES
 from gateway.http.blueprint import no_content
 from gateway.http.errors import ApiError, not_found
 from gateway.http.found import path_id
@@ -51,13 +51,14 @@ def session_body(session: TokenRecord, *, is_current: bool) -> dict[str, Any]:
         "last_used_at": iso(session.last_used_at),
         "idle_minutes": session.idle_minutes,
         "second_factor_at": iso(session.second_factor_at),
+        "merchant": session.merchant_id,
         "is_current": is_current,
     }
 
 
-def api_key_body(key: TokenRecord, role: str) -> dict[str, Any]:
-    """The API key of a user with this role, as shown to its owner; the scopes are those in effect."""
-    scopes = SCOPES[role] if key.scopes is None else (SCOPES[role] | GRANTABLE_SCOPES) & set(key.scopes)
+def api_key_body(key: TokenRecord, possible: frozenset[str]) -> dict[str, Any]:
+    """The API key of a user who may have these scopes, as shown to its owner; the scopes are those in effect."""
+    scopes = possible if key.scopes is None else (possible | GRANTABLE_SCOPES) & set(key.scopes)
     return {
         "id": key.id,
         "name": key.name,
@@ -91,12 +92,12 @@ def revoke_all(connection: Connection, user_id: str, kind: str, *, but: str | No
 
 
 def revoke_one(kind: str, id: str) -> Response:
-    """Revoke one of the caller's tokens of that kind, everywhere; raises ApiError not_found."""
+    """Revoke one of the tokens of that kind of the person who calls, everywhere; raises ApiError not_found."""
     with transaction(services().engine) as connection:
-        if not token.revoke(connection, g.caller.id, kind, path_id(id)):
+        if not token.revoke(connection, g.caller.person_id, kind, path_id(id)):
             raise not_found()
         audit.note(connection, actor(), ENDED[kind], id)
-    services().tokens.forget_everywhere(g.caller.id)
+    services().tokens.forget_everywhere(g.caller.person_id)
     return no_content()
 
 

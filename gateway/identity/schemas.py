@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import ChangeInput, Choice, Input, Text, Timestamp, TrueOrFalse, WholeNumber
+from gateway.http.fields import ChangeInput, Choice, Id, Input, Text, Timestamp, TrueOrFalse, WholeNumber
 from gateway.http.schemas import Output
 from gateway.identity.fields import (
     ConfirmationToken,
@@ -81,6 +81,7 @@ class SessionInput(Input):
     lifetime_hours = WholeNumber(LIFETIME_HOURS_MAX, 1)
     idle_minutes = WholeNumber(IDLE_MINUTES_MAX, 1)
     code = SecondFactorCode()
+    merchant = Id()
 
 
 class SecondFactorInput(Input):
@@ -151,6 +152,7 @@ class SessionSchema(Output):
     last_used_at = ma.fields.DateTime(allow_none=True)
     idle_minutes = ma.fields.Integer(allow_none=True)
     second_factor_at = ma.fields.DateTime(allow_none=True)
+    merchant = ma.fields.UUID(allow_none=True)
     is_current = ma.fields.Boolean()
 
 

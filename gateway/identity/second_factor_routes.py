@@ -42,7 +42,7 @@ second_factor_views = Blueprint(
 def get_second_factor() -> JsonAnswer:
     """Show whether you have a second factor, and must have one."""
     with statements(services().engine) as connection:
-        factor = second_factor.find(connection, g.caller.id)
+        factor = second_factor.find(connection, g.caller.person_id)
     is_active = factor is not None and factor.confirmed_at is not None
     return {
         "is_active": is_active,
@@ -81,11 +81,11 @@ def create_second_factor(body: Body) -> JsonAnswer:
 def confirm_second_factor(body: Body) -> JsonAnswer:
     """Confirm the second factor by a code of it; your other sessions end. Answers recovery codes, shown once."""
     with _by_code(body["code"], is_confirmed=False) as connection:
-        codes = second_factor.new_recovery_codes(connection, g.caller.id)
-        audit.note(connection, actor(), "second_factors.confirm", g.caller.id)
-        revoke_all(connection, g.caller.id, SESSION, but=g.caller.token_id)
-        token.note_second_factor(connection, g.caller.id, g.caller.token_id)
-    services().tokens.forget_everywhere(g.caller.id)
+        codes = second_factor.new_recovery_codes(connection, g.caller.person_id)
+        audit.note(connection, actor(), "second_factors.confirm", g.caller.person_id)
+        revoke_all(connection, g.caller.person_id, SESSION, but=g.caller.token_id)
+        token.note_second_factor(connection, g.caller.person_id, g.caller.token_id)
+    services().tokens.forget_everywhere(g.caller.person_id)
     return {"recovery_codes": codes}, {}
 
 
@@ -96,8 +96,8 @@ def confirm_second_factor(body: Body) -> JsonAnswer:
 def replace_recovery_codes(body: Body) -> JsonAnswer:
     """Replace your recovery codes, used and unused ones, by ten new ones, shown once."""
     with _by_code(body["code"]) as connection:
-        codes = second_factor.new_recovery_codes(connection, g.caller.id)
-        audit.note(connection, actor(), "second_factors.replace_recovery_codes", g.caller.id)
+        codes = second_factor.new_recovery_codes(connection, g.caller.person_id)
+        audit.note(connection, actor(), "second_factors.replace_recovery_codes", g.caller.person_id)
     return {"recovery_codes": codes}, {}
 
 
@@ -112,10 +112,10 @@ def disable_second_factor(body: Body) -> Response:
     require_session(g.caller)
     second_factors.verify_password(_caller(), body["password"])
     with _by_code(body["code"]) as connection:
-        second_factor.remove(connection, g.caller.id)
-        audit.note(connection, actor(), "second_factors.disable", g.caller.id)
-        revoke_all(connection, g.caller.id, SESSION)
-    services().tokens.forget_everywhere(g.caller.id)
+        second_factor.remove(connection, g.caller.person_id)
+        audit.note(connection, actor(), "second_factors.disable", g.caller.person_id)
+        revoke_all(connection, g.caller.person_id, SESSION)
+    services().tokens.forget_everywhere(g.caller.person_id)
     return no_content()
 
 
@@ -126,16 +126,16 @@ def disable_second_factor(body: Body) -> Response:
 def prove_second_factor(body: Body) -> JsonAnswer:
     """Prove your second factor again in this session, for what asks for it in the next ten minutes."""
     with _by_code(body["code"]) as connection:
-        token.note_second_factor(connection, g.caller.id, g.caller.token_id)
+        token.note_second_factor(connection, g.caller.person_id, g.caller.token_id)
         audit.note(connection, actor(), "sessions.prove_second_factor", g.caller.token_id)
-        session = found(token.find(connection, g.caller.id, SESSION, g.caller.token_id))
-    services().tokens.forget_everywhere(g.caller.id)
+        session = found(token.find(connection, g.caller.person_id, SESSION, g.caller.token_id))
+    services().tokens.forget_everywhere(g.caller.person_id)
     return session_body(session, is_current=True), {}
 
 
 def _caller() -> User:
     with statements(services().engine) as connection:
-        return found(user.by_id(connection, g.caller.id))
+        return found(user.by_id(connection, g.caller.person_id))
 
 
 @contextmanager
@@ -143,10 +143,10 @@ def _by_code(code: str, *, is_confirmed: bool = True) -> Iterator[Connection]:
     """A transaction in which the session's user is locked and has used up the code; raises ApiError."""
     require_session(g.caller)
     with statements(services().engine) as connection:
-        second_factors.count_attempt(connection, g.caller.id)
+        second_factors.count_attempt(connection, g.caller.person_id)
     with transaction(services().engine) as connection:
-        user.lock(connection, g.caller.id)
-        factor = second_factor.find(connection, g.caller.id)
+        user.lock(connection, g.caller.person_id)
+        factor = second_factor.find(connection, g.caller.person_id)
         if factor is None or (is_confirmed and factor.confirmed_at is None):
             raise ApiError("second_factor_missing", "Set one up: POST /v1/second-factor.")
         if factor.confirmed_at is not None and not is_confirmed:

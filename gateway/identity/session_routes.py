@@ -15,12 +15,12 @@ from gateway.identity.representations import count_login_attempt, revoke_all, re
 from gateway.identity.schemas import NewSessionSchema, SessionInput, SessionSchema
 from gateway.lists.pagination import paginated
 from gateway.services import services
-from models import audit, login_throttle, second_factor, user
+from models import audit, login_throttle, membership, second_factor, user
 from models import token as tokens
 from models.login_throttle import Subject
 from models.session import Connection, statements, transaction
 from models.token import SESSION, TokenRecord
-from models.user import User
+from models.user import Role, User
 
 sessions = Blueprint(
     "sessions", __name__, url_prefix="/v1/sessions", description="Signing in and out, and your open sessions."
@@ -34,8 +34,9 @@ sessions = Blueprint(
 def open_session(body: dict[str, Any]) -> JsonAnswer:
     """Sign in; the token is shown only once. An unknown address and a wrong password get the same answer.
 
-    With a second factor a right password without `code` is answered 401 `second_factor_required`, with a wrong one
-    401 `second_factor_invalid`.
+    A member acts for the merchant that `merchant` names, else, unless they are a client or merchant too, for the one
+    they have acted for longest. With a second factor a right password without `code` is answered 401
+    `second_factor_required`, with a wrong one 401 `second_factor_invalid`.
     """
     by_address = login_throttle.of_address(request.environ[NETWORK])
     with statements(services().engine) as connection:
@@ -45,7 +46,7 @@ def open_session(body: dict[str, Any]) -> JsonAnswer:
         count_login_attempt(connection, by_user)
         stored = None if owner is None else user.password_hash(connection, owner.id)
     is_right = passwords.verify(stored, body["password"])
-    if owner is None or stored is None or not is_right or body.get("role", owner.role) != owner.role:
+    if owner is None or stored is None or not is_right or body.get("role", owner.role) not in _roles(owner):
         raise _wrong_credentials()
     if not owner.is_active:
         raise ApiError("user_inactive", "This user has been deactivated.")
@@ -56,12 +57,13 @@ def open_session(body: dict[str, Any]) -> JsonAnswer:
         user.lock(connection, owner.id)
         if user.password_hash(connection, owner.id) != stored:
             raise _wrong_credentials()
+        merchant_id = _acts_for(connection, owner, body.get("merchant"))
         is_proved = _prove(connection, owner, body.get("code"))
         if rehashed is not None:
             user.set_password(connection, owner.id, rehashed)
         login_throttle.forgive(connection, by_user)
         login_throttle.give_back(connection, by_address)
-        opened = _open(connection, owner, token, body, is_proved=is_proved)
+        opened = _open(connection, owner, token, body | {"merchant": merchant_id}, is_proved=is_proved)
     return {**session_body(opened, is_current=True), "token": token}, {}
 
 
@@ -98,18 +100,34 @@ def _wrong_credentials() -> ApiError:
     return ApiError("credentials_invalid", "Check the e-mail address and the password.")
 
 
+def _roles(owner: User) -> tuple[str, ...]:
+    """The roles in which the user may sign in: a member has that of the merchant whom they act for."""
+    return (owner.role, Role.MERCHANT) if owner.role == Role.MEMBER else (owner.role,)
+
+
+def _acts_for(connection: Connection, owner: User, wanted: str | None) -> str | None:
+    """The merchant whom the user, who is locked, acts for; None: for themselves. Raises ApiError."""
+    ids = [merchant.id for merchant in membership.of_user(connection, owner.id)]
+    if wanted is None and owner.role == Role.MEMBER:
+        wanted = next(iter(ids), None)
+    if wanted is None and owner.role == Role.MERCHANT:
+        wanted = owner.id
+    if wanted is not None and wanted not in ids:
+        raise ApiError("membership_missing", "You do not act for this merchant, or no longer.")
+    return None if wanted == owner.id else wanted
+
+
 def _open(connection: Connection, owner: User, token: str, body: dict[str, Any], *, is_proved: bool) -> TokenRecord:
     id, address, agent = str(uuid7()), request.environ[ADDRESS], user_agent()
     hours = services().settings.token_ttl_hours
     hours = min(hours, body.get("lifetime_hours", hours))
-    idle_minutes = body.get("idle_minutes")
-    tokens.open_session(connection, id, owner.id, token, hours, address, agent, idle_minutes, is_proved=is_proved)
+    more = {"idle_minutes": body.get("idle_minutes"), "is_proved": is_proved, "merchant_id": body["merchant"]}
+    tokens.open_session(connection, id, owner.id, token, hours, address, agent, **more)
     opened = tokens.find(connection, owner.id, SESSION, id)
     if opened is None:
         raise _wrong_credentials()
-    audit.note(
-        connection, actor(owner.id), "sessions.open", id, after={"user_agent": agent, "second_factor": is_proved}
-    )
+    after = {"user_agent": agent, "second_factor": is_proved, "merchant": body["merchant"]}
+    audit.note(connection, actor(owner.id), "sessions.open", id, after=after)
     return opened
 
 
@@ -123,7 +141,7 @@ def list_sessions(query: dict[str, Any]) -> JsonAnswer:
         query,
         tokens.page,
         lambda row: session_body(row, is_current=row.id == g.caller.token_id),
-        user_id=g.caller.id,
+        user_id=g.caller.person_id,
         kind=SESSION,
     )
 
@@ -134,8 +152,8 @@ def list_sessions(query: dict[str, Any]) -> JsonAnswer:
 def end_all_sessions() -> Response:
     """Sign out everywhere, here too; API keys stay valid."""
     with transaction(services().engine) as connection:
-        revoke_all(connection, g.caller.id, SESSION)
-    services().tokens.forget_everywhere(g.caller.id)
+        revoke_all(connection, g.caller.person_id, SESSION)
+    services().tokens.forget_everywhere(g.caller.person_id)
     return no_content()
 
 

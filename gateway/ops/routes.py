@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, g
 
 from gateway.auth.guards import actor, requires
+from gateway.auth.scopes import possible_scopes
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import ApiError
 from gateway.http.found import found, path_id
@@ -22,7 +23,8 @@ from models import audit, ops_account, ops_user, second_factor, user
 from models.ops_payment import listed_body
 from models.ops_user import OpsUser
 from models.session import Connection, statements, transaction
-from models.user import User
+from models.token import TokenRecord
+from models.user import Role, User
 
 ops = Blueprint("ops", __name__, url_prefix="/v1/ops", description="Users, accounts and the audit log, for ops.")
 
@@ -125,6 +127,10 @@ def list_audit(query: dict[str, Any]) -> Response | JsonAnswer:
     return exports.export_response(query, read, audit.body, AuditLineSchema)
 
 
+def _key_body(key: TokenRecord, role: str) -> dict[str, Any]:
+    return api_key_body(key, possible_scopes(Role.MERCHANT if key.merchant_id else role))
+
+
 def _detail_body(found: OpsUser) -> dict[str, Any]:
     """A user with the newest of what is theirs."""
     sessions = [session_body(session, is_current=False) for session in found.sessions]
@@ -133,7 +139,7 @@ def _detail_body(found: OpsUser) -> dict[str, Any]:
         "is_frozen": found.is_frozen,
         "wallets": [ops_account.body(wallet) for wallet in found.wallets],
         "sessions": [{name: value for name, value in body.items() if name != "is_current"} for body in sessions],
-        "api_keys": [api_key_body(key, found.user.role) for key in found.api_keys],
+        "api_keys": [_key_body(key, found.user.role) for key in found.api_keys],
         "payments": [listed_body(listed) for listed in found.payments],
         "audit": [audit.body(entry) for entry in found.audit],
     }

@@ -32,6 +32,7 @@ class OpsSessionSchema(Output):
     expires_at = ma.fields.DateTime()
     last_used_at = ma.fields.DateTime(allow_none=True)
     second_factor_at = ma.fields.DateTime(allow_none=True)
+    merchant = ma.fields.UUID(allow_none=True)
 
 
 class UserDetailSchema(UserSchema):

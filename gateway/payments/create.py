@@ -101,7 +101,8 @@ def _request(
         request_id=request_id,
     )
     details = (currency.digits, error_if_new, into_any_wallet, conversion, _counterparty(body), charge)
-    return PaymentRequest(payment, source, target, *details)
+    maker_id = caller.person_id if caller.merchant_id else None
+    return PaymentRequest(payment, source, target, *details, maker_id=maker_id)
 
 
 def _counterparty(body: Body) -> Counterparty | None:

@@ -28,7 +28,7 @@ TABLES = (
     "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
     "bank_accounts", "instructions", "inquiries", "resolutions", "bank_statements", "bank_statement_lines", "freezes",
     "pauses", "paused_payments",
-    "second_factors", "recovery_codes",
+    "second_factors", "recovery_codes", "memberships", "invitations", "makers",
     "webhook_endpoints", "webhook_secrets", "webhook_deliveries", "webhook_attempts",
     "selections", "batches", "batch_items", "breaches",
 )  # fmt: skip

@@ -9,6 +9,7 @@ ORDER = {
 }
 SELF = {"name", "first_name", "last_name", "phone_number", "url", "password_hash"}
 TOKEN = {"id", "user_id", "hash", "prefix", "last4", "name", "scopes", "expires_at"}
+SESSION = {"kind", "address", "user_agent", "idle_minutes", "second_factor_at", "merchant_id"}
 DEED = {"actor", "action", "target", "reason", "before", "after", "token_id", "address", "request_id"}
 ATTEMPT = {"delivery_id", "attempt", "status", "error", "milliseconds", "answer", "reason"}
 SELECTION = {"user_id", "filter", "payment_ids"}
@@ -28,6 +29,13 @@ SECOND_FACTORS = {
     ("UPDATE", "second_factors"): {"secret", "created_at", "confirmed_at", "last_step"},
     ("INSERT", "recovery_codes"): {"user_id", "hash"},
     ("UPDATE", "recovery_codes"): {"used_at"},
+}
+MEMBERS = {
+    ("INSERT", "memberships"): {"merchant_id", "user_id", "role"},
+    ("UPDATE", "memberships"): {"role"},
+    ("INSERT", "invitations"): {"id", "merchant_id", "email", "role", "invited_by"},
+    ("UPDATE", "invitations"): {"accepted_at", "accepted_by", "withdrawn_at"},
+    ("INSERT", "makers"): {"subject_id", "user_id"},
 }
 DISMISSAL = {"dismiss_category", "dismiss_reason", "dismissed_by", "dismissed_at"}
 MATCH = {"matched_payment_id", "match_reason", "matched_by", "matched_at"}

@@ -12,11 +12,13 @@ from tests.models.granted_columns import (
     BATCH,
     CURRENCY,
     DEED,
+    MEMBERS,
     OPS_ACTIONS,
     ORDER,
     SECOND_FACTORS,
     SELECTION,
     SELF,
+    SESSION,
     STATEMENTS,
     STOP,
     TOKEN,
@@ -27,14 +29,13 @@ READ_BY_BOTH = {
     for table in [
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
         *("payment_references", "events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
-        *("commission_terms", "exchange_rates", "quotes", "adjustments"),
+        *("commission_terms", "exchange_rates", "quotes", "adjustments", "bulks", "bank_accounts"),
         *("instructions", "returns", "rail_positions", "inquiries", "resolutions"),
-        *("bulks", "bank_accounts"),
         *("bank_statements", "bank_statement_lines", "bank_statement_counts"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
         *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
         *("refund_totals", "ledger_batches", "breaches", "verification_positions"),
-        *("receipt_keys", "checkpoints"),
+        *("receipt_keys", "checkpoints", "memberships", "invitations", "makers"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
     ]
 }
@@ -42,7 +43,7 @@ TABLE_RIGHTS = {
     "payments_gateway": READ_BY_BOTH
     | {(right, "login_throttles") for right in ("INSERT", "UPDATE", "DELETE")}
     | {(right, table) for right in ("SELECT", "DELETE") for table in ("second_factors", "recovery_codes")}
-    | {("DELETE", "charge_limits"), ("DELETE", "blocked_merchants")},
+    | {("DELETE", table) for table in ("charge_limits", "blocked_merchants", "memberships")},
     "payments_worker": READ_BY_BOTH
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")}
     | {("SELECT", "webhook_secrets")}
@@ -77,12 +78,12 @@ COLUMN_RIGHTS = {
         **FREEZES_AND_PAUSES,
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
         ("UPDATE", "payment_references"): {"payment_id"},
-        ("INSERT", "users"): {"id", "email", "role", *SELF},
+        ("INSERT", "users"): {"id", "email", "role"} | SELF,
         ("UPDATE", "users"): {"email_confirmed_at", "is_active", *SELF},
-        ("INSERT", "tokens"): {"kind", "address", "user_agent", "idle_minutes", "second_factor_at", *TOKEN},
+        ("INSERT", "tokens"): SESSION | TOKEN,
         ("UPDATE", "tokens"): {"last_used_at", "revoked_at", "expires_at", "replaced_by", "second_factor_at"},
-        **SECOND_FACTORS,
-        ("INSERT", "confirmations"): {"id", "user_id", "purpose"},
+        **(SECOND_FACTORS | MEMBERS),
+        ("INSERT", "confirmations"): {"id", "user_id", "purpose", "invitation_id"},
         ("UPDATE", "confirmations"): {"used_at"},
         ("INSERT", "commands"): {
             *("id", "kind", "payment_id", "user_id", "token_id", "address", "request_id", "reason", "amount"),

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from models.user import Role
 from tests.builders import Builder, new_id, scalar
-from tests.models.constraint_attacks import ATTACKS, batches, second_factors
+from tests.models.constraint_attacks import ATTACKS, batches, members, second_factors
 from tests.models.constraint_attacks.statements import stopper, tried
 
 
@@ -59,7 +59,7 @@ def names(shared_world: Builder) -> dict[str, str]:
             " signature) SELECT 1, 0, 0, sha256(''), decode(repeat('00', 32), 'hex'), now(), id, sha256('one'),"
             " decode(repeat('00', 64), 'hex') FROM receipt_keys"
         )
-        connection.exec_driver_sql(second_factors.SETUP, {"ann": ann})
+        connection.exec_driver_sql(second_factors.SETUP + members.SETUP, {"ann": ann, "shop": shop})
         proofs |= stop(connection, capped, ops, chief)
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})

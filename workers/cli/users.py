@@ -58,7 +58,7 @@ def issue_token(email: str) -> str | None:
 
 @users_cli.command("create")
 @click.argument("email", type=EmailAddress())
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--role", type=click.Choice([role.value for role in Role if role != Role.MEMBER]), required=True)
 @click.option(
     "--name",
     type=TextArgument(NAME_LENGTH_MAX),

@@ -23,6 +23,7 @@ IRREGULAR = {
     ("post", "/v1/confirmations/resend"): "resend_confirmation",
     ("post", "/v1/password-resets/confirm"): "confirm_password_reset",
     ("post", "/v1/ops/commission-terms"): "create_ops_commission_terms",
+    ("post", "/v1/invitations/accept"): "accept_invitation",
     ("post", "/v1/second-factor/recovery-codes"): "create_recovery_codes",
     ("post", "/v1/sessions/current/second-factor"): "prove_second_factor",
     ("delete", "/v1/sessions"): "delete_sessions",

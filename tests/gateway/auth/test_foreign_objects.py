@@ -33,7 +33,12 @@ def objects_of(owner: ApiUser, api: ApiHarness) -> dict[str, dict[str, str]]:
     session = str(uuids.uuid7())
     with transaction(api.gateway) as connection:
         tokens.open_session(connection, session, owner.id, tokens.new(), 1, None, None)
+    api.execute("INSERT INTO memberships (merchant_id, user_id, role) VALUES (%s, %s, 'viewer')", owner.id, shop.id)
+    guest = {"email": f"{owner.id}@guests.example", "role": "viewer"}
+    invitation = owner.call("POST", "/v1/invitations", json=guest).get_json()["id"]
     return {
+        "/v1/members/<id>": {"<id>": shop.id},
+        "/v1/invitations/<id>": {"<id>": invitation},
         "/v1/payments/<id>": {"<id>": payment["id"]},
         "/v1/charges/<id>": {"<id>": charge},
         "/v1/wallets/<token>": {"<token>": wallet},

@@ -13,7 +13,7 @@ PUBLIC = {
     *("health.live", "health.ready", "health.status", "docs.root", "docs.openapi", "docs.page", "docs.asset"),
     *("sign_up.sign_up_client", "sign_up.sign_up_merchant", "sessions.open_session"),
     *("confirmations.confirm", "confirmations.resend", "confirmations.request_reset", "confirmations.reset"),
-    "receipts.list_keys",
+    *("receipts.list_keys", "invitations.accept_invitation"),
 }
 
 

@@ -26,6 +26,8 @@ OURS = {
     "checkpoints": "cover_some_batches hashes_are_sha256 signatures_are_ed25519",
     "ledger_batches": "hashes_are_sha256 marks_are_one_a_payment salts_are_whole",
     "receipt_keys": "are_ed25519 have_their_id",
+    "invitations": "are_accepted_or_withdrawn are_accepted_wholly email_is_bounded role_is_known",
+    "memberships": "of_founders_are_owners role_is_known",
     "recovery_codes": "hash_is_sha256",
     "second_factors": "are_confirmed_by_a_code last_step_is_not_negative secret_is_encrypted",
     "verification_positions": "are_one",

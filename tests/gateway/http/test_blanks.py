@@ -133,6 +133,16 @@ def mailed(path: str, purpose: str) -> Callable[[Scene], Outcome]:
     return ask
 
 
+def invited(scene: Scene) -> Outcome:
+    merchant = scene.api.person("merchant")
+    scene.api.execute(
+        "INSERT INTO memberships SELECT %s::uuid, id, 'viewer' FROM users WHERE email = %s", merchant.id, scene.email
+    )
+    return signed_up_users.outcome(
+        merchant.call("POST", "/v1/invitations", json={"email": spelt(scene), "role": "viewer"})
+    )
+
+
 def searched(scene: Scene) -> Outcome:
     answer = scene.api.person("ops").call("GET", "/v1/ops/users", query_string={"email": spelt(scene)})
     return answer.status_code, [row["email"] == scene.email for row in answer.get_json()["data"]]
@@ -164,6 +174,7 @@ CASES: dict[str, tuple[Callable[[Scene], Outcome], Outcome]] = {
     "post /v1/sessions /email": (sign_in, (201,)),
     "post /v1/confirmations/resend /email": (mailed("/v1/confirmations/resend", "email"), (202, 1)),
     "post /v1/password-resets /email": (mailed("/v1/password-resets", "password"), (202, 1)),
+    "post /v1/invitations /email": (invited, (409, "duplicate_member")),
     "get /v1/ops/users ?email": (searched, (200, [True])),
     "post /v1/ops/payments/{id}/resolve /bank_reference": (resolved, (201, PLAIN)),
 }

@@ -238,7 +238,7 @@ OURS = {
     "bulks": "counts_are_within_lines failure_is_bounded finalized_exactly_when_final held_is_within_total"
     " kind_is_known state_is_known transfers_come_from_a_bank_account",
     "confirmations": "are_used_once_given attempts_are_not_negative expire hash_is_sha256 last_error_is_bounded"
-    " purpose_is_known",
+    " of_invitations_name_them purpose_is_known",
     "freezes": "are_thawed_wholly for_breaches_are_of_wallets_by_nobody name_one_thing reasons_are_bounded",
     "idempotency_keys": "fingerprint_is_sha256 name_one_thing request_id_is_bounded",
     "instructions": "answer_is_known answered_are_not_due answered_exactly_with_answer answers_are_bounded"
@@ -258,7 +258,7 @@ OURS = {
     **{"rail_positions": "are_bounded", "refund_totals": "are_within_captured", "users": "role_is_known"},
     "returns": "amount_is_positive words_are_bounded",
     **retry_column_bounds.OURS,
-    **{"tokens": "hash_is_sha256 kind_is_known second_factors_are_of_sessions sessions_expire"},
+    **{"tokens": "act_for_another hash_is_sha256 kind_is_known second_factors_are_of_sessions sessions_expire"},
     "webhook_attempts": "answer_is_bounded error_is_bounded reason_is_bounded",
     "webhook_deliveries": "attempts_are_not_negative finished_exactly_when_done last_error_is_bounded"
     " pending_exactly_with_next state_is_known tries_are_bounded",

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 PUBLIC = {
     ("post", f"/v1/{path}")
     for path in ("clients", "merchants", "sessions", "confirmations", "confirmations/resend", "password-resets")
-} | {("post", "/v1/password-resets/confirm"), ("get", "/v1/receipt-keys")}
+} | {("post", "/v1/password-resets/confirm"), ("post", "/v1/invitations/accept"), ("get", "/v1/receipt-keys")}
 
 REQUIRING = (
     *("deposits", "withdrawals", "transfers", "charges", "refunds", "exchanges"),

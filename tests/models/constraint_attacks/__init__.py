@@ -10,6 +10,7 @@ from tests.models.constraint_attacks import (
     chain,
     freezes,
     identity,
+    members,
     operations,
     payments,
     roles,
@@ -26,4 +27,5 @@ ATTACKS = {
     **chain.ATTACKS,
     **freezes.ATTACKS,
     **second_factors.ATTACKS,
+    **members.ATTACKS,
 }

@@ -1,0 +1,80 @@
+"""Schemas of members and invitations."""
+
+import marshmallow as ma
+
+from gateway.http.fields import Choice, Input, Text
+from gateway.http.schemas import Output, one_of
+from gateway.identity.fields import ConfirmationToken, Email, NewPassword
+from gateway.identity.schemas import PERSON_NAME_LENGTH_MAX
+from models.membership import MemberRole
+
+INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
+
+
+class MemberChange(Input):
+    """The new role of a member."""
+
+    role = Choice(MemberRole, required=True)
+
+
+class InvitationInput(Input):
+    """Whom to invite, and in which role."""
+
+    email = Email(required=True)
+    role = Choice(MemberRole, required=True)
+
+
+class AcceptanceInput(Input):
+    """The token of an invitation; who has no user yet also sends names and a password."""
+
+    token = ConfirmationToken(required=True)
+    password = NewPassword()
+    first_name = Text(PERSON_NAME_LENGTH_MAX)
+    last_name = Text(PERSON_NAME_LENGTH_MAX)
+
+
+class MemberSchema(Output):
+    """Someone who acts for the merchant."""
+
+    id = ma.fields.UUID()
+    email = ma.fields.String()
+    name = ma.fields.String()
+    role = one_of(MemberRole)
+    is_active = ma.fields.Boolean()
+    has_second_factor = ma.fields.Boolean()
+    is_you = ma.fields.Boolean()
+    created_at = ma.fields.DateTime()
+
+
+class MembershipSchema(Output):
+    """A merchant whom the user may act for."""
+
+    id = ma.fields.UUID()
+    name = ma.fields.String()
+    role = one_of(MemberRole)
+    is_active = ma.fields.Boolean()
+    created_at = ma.fields.DateTime()
+
+
+class InvitationSchema(Output):
+    """An invitation to act for the merchant."""
+
+    id = ma.fields.UUID()
+    email = ma.fields.String()
+    role = one_of(MemberRole)
+    state = one_of(INVITATION_STATES)
+    invited_by = ma.fields.UUID()
+    accepted_by = ma.fields.UUID(allow_none=True)
+    created_at = ma.fields.DateTime()
+    expires_at = ma.fields.DateTime()
+
+
+class AcceptedInvitationSchema(Output):
+    """A membership that begins; sign in with `merchant`."""
+
+    merchant = ma.fields.UUID()
+    merchant_name = ma.fields.String()
+    user = ma.fields.UUID()
+    email = ma.fields.String()
+    role = one_of(MemberRole)
+    is_new_user = ma.fields.Boolean()
