@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -28,6 +29,21 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+_OWN_PATH = re.compile(r"/(console|app|second-factor)(/[\w./-]*)?(\?[\w.%&=+,~:-]*)?", re.ASCII)
+"""Where a sign-in may lead: a page of ours, never another host."""
+
+
+def own_path(path: str | None) -> str | None:
+    """The path if it is one of our pages, else None."""
+    return path if path and _OWN_PATH.fullmatch(path) and "//" not in path else None
+
+
+def page_before() -> str:
+    """The page of ours that sent this request, which browsers name; empty if there is none."""
+    parts = urlsplit(request.referrer or "")
+    return own_path(f"{parts.path}?{parts.query}" if parts.query else parts.path) or ""
 
 
 def cookie_name(name: str) -> str:

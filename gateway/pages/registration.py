@@ -5,6 +5,7 @@ from flask import Flask
 from gateway.pages.app.home import app_pages
 from gateway.pages.console import overview, payment, payments, retries, search
 from gateway.pages.console.pages import console
+from gateway.pages.second_factor import second_factor_pages
 from gateway.pages.sign_in import signing_in
 from gateway.pages.static_files import static_files
 
@@ -18,7 +19,7 @@ CONSOLE = (overview, payments, retries, payment, search)
 """The modules of the console: each adds its pages to the blueprint when it is imported."""
 
 
-BLUEPRINTS = (signing_in, static_files, console, app_pages)
+BLUEPRINTS = (signing_in, static_files, second_factor_pages, console, app_pages)
 
 
 def register(app: Flask) -> None:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from gateway.pages import formats
 from gateway.pages.formats import LOCAL_TIMES, RELATIVE_TIMES, TIMES, UTC_TIMES
+from gateway.pages.page_security import page_before
 from gateway.pages.status_bar import status_bar
 from gateway.services import services
 
@@ -87,6 +88,7 @@ def render(template: str, status: int = 200, **context: Any) -> Response:
         "release": settings.release,
         "status_bar": status_bar() if known and known.role in ("ops", "auditor") else None,
         "path": request.path,
+        "page_before": page_before(),
         "query": query(),
         "refresh": refresh if refresh in REFRESH_SECONDS else "",
         "navigation": current_app.extensions["navigation"],

@@ -15,9 +15,9 @@ from gateway.pages import page_security
 from gateway.pages.api_calls import ApiAnswer, ApiCall, send
 from gateway.pages.formats import TIMES
 from gateway.pages.page_errors import PageError
-from gateway.pages.page_security import SESSION, VISIT
+from gateway.pages.page_security import SESSION, VISIT, own_path
 from gateway.pages.rendering import TIMES_COOKIE, redirect, render
-from gateway.pages.visitors import SIGN_IN, add_error_pages, home_of, own_path
+from gateway.pages.visitors import SIGN_IN, add_error_pages, home_of
 from gateway.services import services
 
 SECOND_STEP_SECONDS_MAX = 300
@@ -57,8 +57,8 @@ def sign_in() -> Response:
         return _again(visit or "", wanted, sent, answer)
     _end(page_security.read_cookie(SESSION))
     token = answer.body["token"]
-    role = send(ApiCall("GET", "/v1/me"), token).body.get("role", "")
-    response = redirect(own_path(wanted) or home_of(role))
+    caller = send(ApiCall("GET", "/v1/me"), token).caller
+    response = redirect(own_path(wanted) or home_of(caller.role if caller else ""))
     page_security.set_cookie(response, SESSION, token)
     page_security.set_cookie(response, VISIT, None)
     return response

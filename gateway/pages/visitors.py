@@ -1,6 +1,5 @@
 """The blueprints of pages: each page needs a session of a role that may see it, and each form its token."""
 
-import re
 from collections.abc import Collection
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,20 +15,21 @@ from gateway.http.errors import PROBLEMS, ApiError
 from gateway.pages import page_security
 from gateway.pages.api_calls import ApiAnswer, ApiCall, ApiRefused, require, send
 from gateway.pages.page_errors import PageError, SignInNeeded
-from gateway.pages.page_security import SESSION
+from gateway.pages.page_security import SESSION, own_path
 from gateway.pages.rendering import redirect, render
 from gateway.services import services
 
 OPS, AUDITOR = "ops", "auditor"
 SIGN_IN = "/sign-in"
+SECOND_FACTOR = "/second-factor"
+
+ENROLMENT_REQUIRED = "second_factor_enrolment_required"
+"""The code by which the API refuses all else to a session of ops without a second factor."""
 
 HOME = {OPS: "/console", AUDITOR: "/console"}
 """The first page of a role; that of all others is OTHER_HOME."""
 
 OTHER_HOME = "/app"
-
-_OWN_PATH = re.compile(r"/(console|app)(/[\w./-]*)?(\?[\w.%&=+,~:-]*)?", re.ASCII)
-"""Where a sign-in may lead: a page of ours, never another host."""
 
 
 class Visitor(NamedTuple):
@@ -58,11 +58,6 @@ class Visitor(NamedTuple):
 def home_of(role: str) -> str:
     """The first page of a role."""
     return HOME.get(role, OTHER_HOME)
-
-
-def own_path(path: str | None) -> str | None:
-    """The path if it is one of our pages, else None."""
-    return path if path and _OWN_PATH.fullmatch(path) and "//" not in path else None
 
 
 def visitor() -> Visitor:
@@ -111,10 +106,12 @@ def enter(roles: Collection[str] | None) -> Response | None:
         raise ApiRefused(answer) if answer.status >= 500 else SignInNeeded  # noqa: PLR2004 - not the token's fault
     me = answer.body
     g.visitor = Visitor(token, answer.caller, me.get("name", ""), me.get("email", ""))
-    if not answer.is_ok:
-        raise ApiRefused(answer)
     if request.method == "POST":
         page_security.check_form(token)
+    if answer.code == ENROLMENT_REQUIRED:
+        return None if request.path.startswith(SECOND_FACTOR) else redirect(SECOND_FACTOR)
+    if not answer.is_ok:
+        raise ApiRefused(answer)
     if roles is not None and answer.caller.role not in roles:
         if request.method == "POST":
             raise PageError(403, "Not for your role", "Nothing was done.")
