@@ -121,6 +121,8 @@ def pages_of(scene: Scene) -> list[str]:
         f"/console/payments/{scene.held[1]}",
         "/console/batches",
         "/console/search?q=nothing",
+        "/second-factor",
+        "/second-factor/prove",
         f"/console/api?path=/v1/ops/payments/{scene.charge}",
     ]
 
