@@ -15,6 +15,9 @@ MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 ID_TAIL = 8
 """Characters of an id in lists: ids begin with the time, so neighbours differ at the end."""
 
+LISTED_MAX = 3
+"""Values of a filter that are written out."""
+
 COUNTED_MAX = 10_000
 """Above this the API counts no further."""
 
@@ -82,6 +85,14 @@ def counted(number: int) -> str:
 def words(code: str | None) -> str:
     """A code as words."""
     return (code or "").replace("_", " ")
+
+
+def plain(value: Any) -> str:
+    """A value of a filter, for people: a list is counted, and true is yes."""
+    if isinstance(value, list) or (isinstance(value, str) and "," in value):
+        items = value if isinstance(value, list) else value.split(",")
+        return ", ".join(items) if len(items) <= LISTED_MAX else f"{len(items)} of them"
+    return "yes" if value in (True, "true") else str(value)
 
 
 def pretty(value: Any) -> str:

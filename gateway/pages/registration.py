@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from gateway.pages import password_reset
 from gateway.pages.app.home import app_pages
 from gateway.pages.console import overview, payment, payments, retries, search
 from gateway.pages.console.pages import console
@@ -15,8 +16,9 @@ NAVIGATION = {
 }
 """The links of each kind of pages: label and path."""
 
+SIGN_IN = (password_reset,)
 CONSOLE = (overview, payments, retries, payment, search)
-"""The modules of the console: each adds its pages to the blueprint when it is imported."""
+"""The modules that add their pages to the blueprint of others when they are imported."""
 
 
 BLUEPRINTS = (signing_in, static_files, second_factor_pages, console, app_pages)

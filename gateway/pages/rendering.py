@@ -36,7 +36,15 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = (formats.amount, formats.tail, formats.counted, formats.words, formats.pretty, formats.duration)
+    shown = (
+        formats.amount,
+        formats.tail,
+        formats.counted,
+        formats.words,
+        formats.plain,
+        formats.pretty,
+        formats.duration,
+    )
     made.filters.update({function.__name__: function for function in (*shown, formats.age, formats.utc)})
     made.globals.update(asset=asset, time=time_element, with_query=formats.with_query, times_shown=times_shown)
     return made

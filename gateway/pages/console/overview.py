@@ -1,6 +1,7 @@
 """GET /console: who is needed, how much is paid and how fast, and what waits."""
 
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -72,6 +73,7 @@ def overview() -> Response:
     answer = get("/v1/ops/overview", {"span": span})
     body = answer.body
     counts = {count["name"]: {**count, **LINKS[count["name"]]._asdict()} for count in body["counts"]}
+    counts["authorized_over_a_day"]["href"] += f"&{urlencode({'created_before': _day_before(body['at'])})}"
     times = [_clock(slot["begins_at"]) for slot in body["slots"]]
     return render(
         "console/overview.html",
@@ -85,6 +87,10 @@ def overview() -> Response:
         is_estimate=any(slot["is_estimate"] for slot in body["slots"]),
         call=answer.call,
     )
+
+
+def _day_before(value: str) -> str:
+    return (datetime.fromisoformat(value) - timedelta(days=1)).isoformat(timespec="seconds")
 
 
 def _clock(value: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.gateway.harness import ApiHarness
 from tests.gateway.identity.authenticator import enrolled
+from tests.gateway.identity.signed_up_users import mailed
 from tests.gateway.pages.browsers import PASSWORD, SESSION, VISIT, Browser, alerts, signed_in, with_password
 
 
@@ -193,6 +194,22 @@ def test_pages_have_no_inline_script_or_style_and_escape_names(api: ApiHarness, 
             assert "max-age=31536000" in answer.headers["Cache-Control"]
     assert browser.get("/pages/pages.css%2f..", 404)
     assert browser.get("/pages/LICENSE", 404)
+
+
+def test_a_password_is_set_by_mail(api: ApiHarness, browser: Browser) -> None:
+    id = api.user("ops", "Newly Made")
+    sent = browser.form("/sign-in/forgotten", {"email": f"{id}@example.com"})
+    assert "a mail is on its way" in alerts(sent)
+    assert "a mail is on its way" in alerts(browser.form("/sign-in/forgotten", {"email": "nobody@example.com"}))
+    assert browser.form("/sign-in/forgotten", {"email": "nonsense"}).status_code == 422
+    token = mailed(api, f"{id}@example.com")
+    weak = browser.form("/sign-in/password", {"token": token, "password": "short"})
+    assert weak.status_code == 422
+    assert f'value="{token}"' in weak.text
+    assert browser.post("/sign-in/password", {"token": token, "password": PASSWORD}).status_code == 403
+    done = browser.form("/sign-in/password", {"token": f" {token} ", "password": PASSWORD})
+    assert "The password is set" in alerts(done)
+    assert signed_in(api, f"{id}@example.com").get("/console").status_code == 200
 
 
 def test_errors_are_pages(api: ApiHarness, ops: Browser) -> None:
