@@ -18,7 +18,7 @@ COUNTED_MAX = 10_000
 SLOTS = 60
 """Slots of a chart: as many as its bars can be told apart."""
 
-SAMPLED_MAX = 500
+SAMPLED_MAX = 200
 """Payments read of a slot, the earliest first; a slot that has more is estimated from the time that these took."""
 
 SPANS = {"hour": 3600 // SLOTS, "day": 24 * 3600 // SLOTS}

@@ -23,7 +23,7 @@ overview = Blueprint(
 def get_overview(query: Body) -> JsonAnswer:
     """Show how many payments were accepted and what became of them, how long they took, and what waits for whom.
 
-    A slot of time is counted up to 500 payments, and estimated from these above; what waits is counted up to 10,000.
+    A slot of time is counted up to 200 payments, and estimated from these above; what waits is counted up to 10,000.
     """
     with statements(services().engine) as connection:
         return overview_body.body(overviews.overview(connection, query["span"]), query["span"]), {}
