@@ -23,6 +23,9 @@ OPS, AUDITOR = "ops", "auditor"
 SIGN_IN = "/sign-in"
 SECOND_FACTOR = "/second-factor"
 
+ENDED = ("token_missing", "token_invalid", "user_inactive")
+"""Codes by which the API refuses a session that ended; any other refusal leaves it as it is."""
+
 ENROLMENT_REQUIRED = "second_factor_enrolment_required"
 """The code by which the API refuses all else to a session of ops without a second factor."""
 
@@ -103,7 +106,7 @@ def enter(roles: Collection[str] | None) -> Response | None:
         raise SignInNeeded
     answer = send(ApiCall("GET", "/v1/me"), token)
     if answer.caller is None:
-        raise ApiRefused(answer) if answer.status >= 500 else SignInNeeded  # noqa: PLR2004 - not the token's fault
+        raise SignInNeeded if answer.code in ENDED else ApiRefused(answer)
     me = answer.body
     g.visitor = Visitor(token, answer.caller, me.get("name", ""), me.get("email", ""))
     if request.method == "POST":

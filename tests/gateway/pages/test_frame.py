@@ -8,6 +8,7 @@ from tests.gateway.harness import ApiHarness
 from tests.gateway.identity.authenticator import enrolled
 from tests.gateway.identity.signed_up_users import mailed
 from tests.gateway.pages.browsers import PASSWORD, SESSION, VISIT, Browser, alerts, signed_in, with_password
+from tests.support import Database
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +195,15 @@ def test_pages_have_no_inline_script_or_style_and_escape_names(api: ApiHarness, 
             assert "max-age=31536000" in answer.headers["Cache-Control"]
     assert browser.get("/pages/pages.css%2f..", 404)
     assert browser.get("/pages/LICENSE", 404)
+
+
+def test_a_session_that_asks_too_often_is_not_ended(api: ApiHarness, database: Database) -> None:
+    limited = ApiHarness(database, rate_limit_token="20 per day")
+    browser = Browser(limited, limited.person("ops").token)
+    answers = [browser.client.get("/console") for _ in range(20)]
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert "rate_limited" in alerts(answers[-1])
+    assert browser.cookie(SESSION) is not None
 
 
 def test_a_password_is_set_by_mail(api: ApiHarness, browser: Browser) -> None:
