@@ -22,12 +22,9 @@ from models import (
     idempotency,
     ledger,
     operation,
-    overview,
     paused_payment,
     payment,
     payment_list,
-    payment_related,
-    payment_stuck,
     payment_view,
     prepared_statement,
     token,
@@ -37,10 +34,10 @@ from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.keyset import Cursor
 from models.payment_list import Viewer
 from models.payment_search import Filter, ListQuery
-from models.payment_stuck import StuckFilter
 from models.session import Connection, open_engine, transaction
 from models.user import Role
 from tests.builders import Builder, new_id
+from tests.models.ops_questions import OPS_QUESTIONS
 from tests.support import statements_of
 
 pytestmark = pytest.mark.slow
@@ -206,15 +203,10 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     ),
     "payments of a key": (EVERY_MONTH, lambda c, _: payment_list.page(c, EVERYBODY, ListQuery(), 21, key="k")),
     "a user's of a key": (EVERY_MONTH, lambda c, s: payment_list.page(c, Viewer(s["user"]), ListQuery(), 21, key="k")),
-    "the overview": (EVERY_MONTH, lambda c, _: overview.overview(c, "day")),
-    "what belongs to a payment": (
-        EVERY_MONTH,
-        lambda c, some: payment_related.of_payment(c, payment_view.by_id(c, some["payment"])),
-    ),
     "what is due": (EVERY_MONTH, lambda c, _: paused_payment.claim(c, 500)),
     "what is to end": (EVERY_MONTH, lambda c, _: payment.is_anything_to_end(c)),
     "holds that expired": (EVERY_MONTH, lambda c, _: payment.claim_expired(c, 500)),
-    "what is parked": (EVERY_MONTH, lambda c, _: payment_stuck.find(c, StuckFilter(), 21)),
+    **{name: (EVERY_MONTH, ask) for name, ask in OPS_QUESTIONS.items()},
     "a bulk": (0, lambda c, some: bulk.by_id(c, some["bulk"])),
     "a page of its lines": (EVERY_MONTH, lambda c, some: bulk_line.page(c, some["bulk"], 21, Cursor(before="4000"))),
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),

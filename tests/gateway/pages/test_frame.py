@@ -90,7 +90,11 @@ def test_a_second_step_asks_for_the_code_and_keeps_the_password_sealed(api: ApiH
 
 
 def test_each_page_needs_a_session_and_each_post_its_token(api: ApiHarness, ops: Browser) -> None:
-    rules = [rule for rule in api.app.url_map.iter_rules() if rule.endpoint.startswith(("console.", "app_pages."))]
+    rules = [
+        rule
+        for rule in api.app.url_map.iter_rules()
+        if rule.endpoint.startswith(("console.", "app_pages.", "second_factor_pages."))
+    ]
     assert len(rules) > 4
     for rule in rules:
         path = re.sub(r"<(?:path:)?\w+>", "01a00000-0000-7000-8000-000000000000", rule.rule)
@@ -99,6 +103,9 @@ def test_each_page_needs_a_session_and_each_post_its_token(api: ApiHarness, ops:
             assert (anonymous.status_code, anonymous.location.partition("?")[0]) == (303, "/sign-in"), (method, path)
             if method == "POST":
                 assert ops.post(path, {"reason": "none"}).status_code == 403, path
+                if "GET" not in rule.methods:
+                    with api.unchanged():
+                        ops.get(f"{path}?reason=none&csrf={ops.csrf('/second-factor')}", 404)
 
 
 def test_n70_each_post_needs_the_token_of_its_own_session(api: ApiHarness, ops_email: str) -> None:
