@@ -91,7 +91,7 @@ def test_n55_cursors_that_were_not_given(history: History, stranger: ApiUser) ->
         cursor[: len(cursor) // 2],
     ]
     unsigned = cursor.rpartition(".")[0]
-    for wrong in [*edited, unsigned, "%00", "%ff", "\u0661"]:
+    for wrong in [*edited, unsigned, "%00", "%ef%bf%bd", "\u0661"]:
         assert history.refusal(f"limit=2&cursor={wrong}") == (400, "bad_cursor"), wrong
     assert history.refusal(f"state=FAILED&cursor={cursor}") == (400, "bad_cursor")
     assert history.refusal(f"wallet={history.wallet}&cursor={cursor}") == (400, "bad_cursor")
@@ -143,7 +143,7 @@ def test_n50_repeated_parameters(history: History, query: str) -> None:
     "query",
     ["state=initiated", "state=", "state=,", "state=INITIATED,", "state=INITIATED;COMPLETED", "state=' OR 1=1--",
      "type=%25", "type=_ransfer", "wallet=%27;--", "wallet=", "state=" + ",".join(["FAILED"] * 21), "state=%00",
-     "state=%ff", "created_at[gte]=2026-01-01", "created_at[gte]=2026-01-01T00:00:00",
+     "state=%ef%bf%bd", "created_at[gte]=2026-01-01", "created_at[gte]=2026-01-01T00:00:00",
      "created_at[gte]=2026-13-01T00:00:00Z",
      "created_at[gte]=2026-02-30T00:00:00Z", "created_at[gte]=9999-12-31T23:59:59Z",
      "created_at[lte]=0001-01-01T00:00:00Z",
