@@ -67,6 +67,7 @@ def shell_variables(info: dict[str, Any]) -> str:
     variables = {
         "URL": info["url"],
         **{name: user["token"] for name, user in people.items()},
+        **{f"{name}_PASSWORD": user["password"] for name, user in people.items() if "password" in user},
         **{f"{name}S_WALLET": user["wallet"] for name, user in people.items() if "wallet" in user},
         "MAIL_DIR": unquote(info["mail"].removeprefix("file://")),
         "BANK": info["bank"] or "",

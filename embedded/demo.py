@@ -1,6 +1,7 @@
 """The demonstration: a deposit, a charge, their way to COMPLETED, and the resulting operations and balances."""
 
 import json
+import secrets
 import time
 import uuid
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+import settings
 from embedded import api
 from embedded.home import StackError, write_private
 
@@ -31,7 +33,7 @@ USERS = {
 """The users of the demonstration; all but ops have a wallet."""
 
 People = dict[str, dict[str, str]]
-"""By name: email, token and, except for ops, wallet."""
+"""By name: email, token, password and, except for ops, wallet."""
 
 
 class NotCompletedError(Exception):
@@ -39,14 +41,16 @@ class NotCompletedError(Exception):
 
 
 def prepare(stack: "Stack") -> People:
-    """The demonstration's users with valid tokens and wallets, created where missing."""
+    """The demonstration's users with valid tokens, passwords and wallets, created where missing."""
     file = stack.home.directory("secrets") / "people.json"
     people = json.loads(file.read_text()) if file.exists() else {}
     if not people or not _are_known(stack.url, people):
         made = stack.create_users(list(USERS.values()))
         people = {
-            name: {"email": user["email"], "token": user["token"]} for name, user in zip(USERS, made, strict=True)
+            name: {"email": user["email"], "token": user["token"], "password": secrets.token_urlsafe(12)}
+            for name, user in zip(USERS, made, strict=True)
         }
+        _set_passwords(stack, people)
         for name, user in USERS.items():
             if user["role"] != "ops":
                 people[name]["wallet"] = _wallet(stack.url, people[name]["token"])
@@ -82,6 +86,8 @@ def suggest(url: str, people: People, screen: Console) -> None:
         "",
         f"URL: {url}   docs: {url}/docs",
         f"ops token: {people['ops']['token']}",
+        f"console: {url}/sign-in",
+        f"  as {people['ops']['email']}, password {people['ops']['password']}",
         "To try it, in a second terminal in this folder:  . .run/env",
         "and go on in docs/guides/first-payment.md; .run/env has the URL and all tokens.",
     ]
@@ -127,8 +133,25 @@ def _balances(url: str, people: People) -> str:
     return ", ".join(f"{name} {balance}" for name, balance in balances.items()) + f" {CURRENCY}"
 
 
+def _set_passwords(stack: "Stack", people: People) -> None:
+    from sqlalchemy import NullPool  # noqa: PLC0415
+
+    from gateway.identity import passwords  # noqa: PLC0415 - only for new users: takes half a second
+    from models import user  # noqa: PLC0415
+    from models.session import open_engine, transaction  # noqa: PLC0415
+
+    engine = open_engine(stack.role_url(settings.GATEWAY_ROLE), NullPool)
+    with transaction(engine) as connection:
+        for person in people.values():
+            known = user.by_email(connection, person["email"])
+            if known is not None:
+                user.set_password(connection, known.id, passwords.hash(person["password"]))
+
+
 def _are_known(url: str, people: People) -> bool:
     """Return True if all tokens are valid: the data may have been replaced since last time."""
+    if not all("password" in person for person in people.values()):
+        return False
     try:
         for person in people.values():
             api.insist(f"{url}/v1/payments?limit=1", person["token"])

@@ -73,6 +73,13 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     assert api.call(f"{stack['url']}/v1/payments?limit=1", stack["ops_token"])["data"] is not None
 
 
+def test_each_user_of_the_demonstration_can_sign_in(checkout: Checkout):
+    stack = checkout.stack_json()
+    for user in stack["users"].values():
+        credentials = {name: user[name] for name in ("email", "password")}
+        assert api.call(f"{stack['url']}/v1/sessions", body=credentials)["token"]
+
+
 def test_run_env_is_read_alike_by_any_shell(checkout: Checkout):
     stack = checkout.stack_json()
     file = checkout.path / ".run" / "env"
@@ -88,9 +95,9 @@ def test_run_env_is_read_alike_by_any_shell(checkout: Checkout):
     names = {line.partition("=")[0] for line in (checkout.path / "after").read_text().splitlines()}
     names -= {line.partition("=")[0] for line in (checkout.path / "before").read_text().splitlines()}
     wallets = {"ALICES_WALLET", "BOBS_WALLET", "SHOPS_WALLET"}
-    assert (
-        names == {"URL", "OPS", "ALICE", "BOB", "SHOP", "MAIL_DIR", "BANK", "METRICS_URLS", "METRICS_TOKEN"} | wallets
-    )
+    people = {"OPS", "ALICE", "BOB", "SHOP"}
+    others = {"URL", "MAIL_DIR", "BANK", "METRICS_URLS", "METRICS_TOKEN"}
+    assert names == others | people | {f"{name}_PASSWORD" for name in people} | wallets
     path = next(line for line in (checkout.path / "after").read_text().splitlines() if line.startswith("PATH="))
     assert path.count("docs/guides/bin") == 1
 
@@ -266,7 +273,14 @@ def test_run_shows_a_payment_and_nothing_outlives_it(checkout: Checkout, number:
     screen = shown[shown.index("Alice deposits") : shown.index("Ctrl-C ends it; the data stays.")].splitlines()
     assert len(screen) + 2 < SCREEN_LINES, "the demonstration and how to go on, before the next prompt"
     assert max(map(len, screen)) <= SCREEN_COLUMNS
-    for text in ("URL: http://127.0.0.1:", "docs: http://", "ops token: pay_", "in a second terminal", ". .run/env"):
+    for text in (
+        "URL: http://127.0.0.1:",
+        "docs: http://",
+        "ops token: pay_",
+        "console: http://",
+        "in a second terminal",
+        ". .run/env",
+    ):
         assert text in shown
     eventually(lambda: all(map(is_gone, pids.values())), 120, "no orphan is left")
     assert checkout.run("status").returncode == 1
