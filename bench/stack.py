@@ -13,7 +13,7 @@ from sqlalchemy import Engine, NullPool, make_url
 
 import database_urls
 import embedded.stack
-from embedded import home
+from embedded import fork_server, home
 from embedded.process import Process
 from embedded.stack import CHECKOUT, COMMANDS
 from models.invariants import violations
@@ -28,6 +28,9 @@ ENVIRON = {
 }
 """The environment of every process. The limits refuse no request: all load comes from one address, with twenty tokens.
 But they are low enough that the gateway still counts in Redis."""
+
+FORK_SERVERS = "fork servers"
+"""What the embedded stack's processes share memory with; elsewhere each has its libraries to itself."""
 
 SPENDERS = ("gateway", "posting", "postgres")
 """The processes whose CPU a payment uses."""
@@ -100,13 +103,14 @@ class Stack(embedded.stack.Stack, Product):
         return {name: cpu_seconds_of(psutil.Process(self.parts[name].pid)) for name in SPENDERS}
 
     def pss_mb(self) -> dict[str, float]:
-        """Proportional set size of each process of the product with all its children, in MB."""
-        found = {}
-        for name in COMMANDS:
-            root = psutil.Process(self.processes[name].pid)
-            family = [root, *root.children(recursive=True)]
-            found[name] = sum(process.memory_full_info().pss for process in family) / 1_000_000
-        return found
+        """Proportional set size of each process of the product with all its children, in MB, and of their parents."""
+        roots = {name: psutil.Process(self.processes[name].pid) for name in COMMANDS}
+        families = {name: [root, *root.children(recursive=True)] for name, root in roots.items()}
+        families[FORK_SERVERS] = [psutil.Process(pid) for pid in fork_server.pids()]
+        return {
+            name: sum(process.memory_full_info().pss for process in family) / 1_000_000
+            for name, family in families.items()
+        }
 
     def _restart_gateway(self, environ: dict[str, str]) -> None:
         gateway = self.processes["gateway"]

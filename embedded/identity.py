@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 NOBODY_UID = 65534
@@ -70,6 +71,7 @@ def of_workers(checkout: Path) -> Identity:
     return _own(WORKER_UID, checkout)
 
 
+@cache
 def _own(uid: int, checkout: Path) -> Identity:
     """That uid under root, if it can read interpreter, libraries and checkout; else the invoking user."""
     identity = Identity(uid, STACK_GID)

@@ -1,6 +1,5 @@
 """One long-running process of the stack: started with its log and identity, and ended with its parent."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -8,23 +7,25 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from embedded import fork_server
+from embedded.fork_server import Fork, die_with
 from embedded.home import StackError
 from embedded.identity import Identity, invoker
 
-PR_SET_PDEATHSIG = 1
 LOG_BYTES_MAX = 16 * 1024 * 1024
 """Size at which a log is rotated, with one older file; all logs of a stack together stay below some 300 MB."""
 LOG_TAIL_LINES = 12
 POLL_SECONDS = 0.02
-_libc = ctypes.CDLL(None)
 
 
 class Process:
     """A program and how to start it.
 
     `death_signal` is what the kernel sends it when the parent dies, `inherits` the file descriptors it is given.
+    A Python module (`python -m`) may be `forked_by` the fork server of that kind.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Process:
         identity: Identity | None = None,
         death_signal: signal.Signals = signal.SIGTERM,
         inherits: tuple[int, ...] = (),
+        forked_by: str | None = None,
     ) -> None:
         self.argv = argv
         self.log = log
@@ -45,7 +47,8 @@ class Process:
         self.identity = identity or invoker()
         self.death_signal = death_signal
         self.inherits = inherits
-        self._popen: subprocess.Popen | None = None
+        self.forked_by = forked_by
+        self._popen: subprocess.Popen | Fork | None = None
 
     @property
     def pid(self) -> int | None:
@@ -67,18 +70,27 @@ class Process:
         self._end_group()
         rotate(self.log)
         with self.log.open("ab") as output:
-            self._popen = subprocess.Popen(
-                self.argv,
-                cwd=self.cwd,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=self.inherits,
-                preexec_fn=_die_with_parent(os.getpid(), self.death_signal),  # noqa: PLW1509  one thread
-                **self.identity.popen_options(),
-            )
+            self._popen = self._fork(output.fileno()) if self.forked_by else self._execute(output.fileno())
+
+    def _execute(self, output: int) -> subprocess.Popen:
+        return subprocess.Popen(
+            self.argv,
+            cwd=self.cwd,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=self.inherits,
+            preexec_fn=partial(die_with, os.getpid(), self.death_signal),  # noqa: PLW1509  one thread
+            **self.identity.popen_options(),
+        )
+
+    def _fork(self, output: int) -> Fork:
+        argv = [str(word) for word in self.argv[2:]]
+        wanted = fork_server.wanted(argv, self.cwd, self.environ or dict(os.environ), self.identity, self.death_signal)
+        inherited = {number: number for number in self.inherits}
+        return fork_server.running(self.forked_by or "").start(wanted, {1: output, 2: output, **inherited})
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""
@@ -154,12 +166,3 @@ def _pids_in(directory: Path) -> Iterator[int]:
             with suppress(OSError):  # ended meanwhile, or another user's
                 if (entry / "cwd").readlink() == directory:
                     yield int(entry.name)
-
-
-def _die_with_parent(parent: int, number: signal.Signals) -> Callable[[], None]:
-    def in_child() -> None:
-        _libc.prctl(PR_SET_PDEATHSIG, int(number))
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return in_child

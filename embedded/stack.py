@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import database_urls
 import settings
-from embedded import api, identity, valkey
+from embedded import api, fork_server, identity, valkey
 from embedded.home import CHECKOUT, Home, StackError
 from embedded.identity import Identity
 from embedded.postgres import Postgres
@@ -236,6 +235,7 @@ class Stack:
             environ=self._environ | told,
             identity=runs_as,
             inherits=tuple(listener.fileno() for listener in inherited),
+            forked_by="gateway" if name == "gateway" else "workers",
         )
 
     def _bank(self) -> Process:
@@ -247,25 +247,18 @@ class Stack:
             environ=self._environ | {"BANK_FILE": str(file), "HOME": self._directory(self._workers)},
             identity=self._workers,
             inherits=(listener,),
+            forked_by="workers",
         )
 
     def _directory(self, owner: Identity) -> str:
         """The directory that processes of this identity may write to, also their HOME."""
         return str(self.home.directory(f"uid-{owner.uid}", owner))
 
-    def _run(self, module: list[str], runs_as: Identity, told: dict[str, str], text: str | None = None) -> str:
+    def _run(self, module: list[str], runs_as: Identity, told: dict[str, str], text: str = "") -> str:
         """Run a module and return its output; raises StackError with the end of its output."""
-        done = subprocess.run(
-            [sys.executable, "-m", *module],
-            cwd=CHECKOUT,
-            env=self._environ | told | {"HOME": self._directory(runs_as)},
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS_MAX,
-            check=False,
-            **runs_as.popen_options(),
-        )
+        environ = self._environ | told | {"HOME": self._directory(runs_as)}
+        wanted = fork_server.wanted(module, CHECKOUT, environ, runs_as)
+        done = fork_server.running("workers").run(wanted, text, COMMAND_SECONDS_MAX)
         if done.returncode:
             raise StackError(f"{' '.join(module)} failed:\n{(done.stdout + done.stderr).strip()[-WORDS_MAX:]}")
         return done.stdout

@@ -13,6 +13,7 @@ import redis
 import structlog
 from sqlalchemy import Engine
 
+from embedded import fork_server
 from embedded import home as homes
 from embedded.home import Home
 from embedded.postgres import DATABASE, Postgres
@@ -44,6 +45,11 @@ def pytest_collection_finish() -> None:
     """Look through what eight thousand tests are made of for garbage once, and not again with each of them."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """End what the stacks of this process have in common."""
+    fork_server.end()
 
 
 def _interrupt(number: int, _: object) -> NoReturn:

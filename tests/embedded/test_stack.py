@@ -40,6 +40,22 @@ def test_roles_of_a_given_database_may_be_given_too(home: Home, monkeypatch: pyt
         stack.stop()
 
 
+def test_no_process_is_told_the_secrets_of_another(home: Home):
+    stack = Stack(home)
+    try:
+        for name, process in stack.processes.items():
+            role = "gateway" if name == "gateway" else "worker"
+            urls = {key: value for key, value in process.environ.items() if key.endswith("DATABASE_URL")}
+            assert urls.keys() == {f"{role.upper()}_DATABASE_URL"}
+            assert all(f"//payments_{role}:" in url for url in urls.values())
+            assert "payments_owner" not in " ".join(process.environ.values())
+            assert ("SECRET_KEY" in process.environ) == (name == "gateway")
+            assert ("SECOND_FACTOR_KEYS" in process.environ) == (name == "gateway")
+            assert ("RECEIPT_KEY" in process.environ) == (name == "upkeep")
+    finally:
+        stack.stop()
+
+
 def test_only_upkeep_is_told_where_mail_goes(home: Home):
     stack = Stack(home)
     try:

@@ -2,13 +2,13 @@
 
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedded.process import Process
 from tests.gateway.harness import SECOND_FACTOR_KEY, SECRET_KEY, ApiHarness, ApiUser
 from tests.support import Database, eventually
 
@@ -26,7 +26,7 @@ class Served:
     port: int
     log: Path
     api: ApiHarness
-    process: subprocess.Popen | None = None
+    process: Process | None = None
 
     def say(self, text: bytes, *, last: bool = True) -> bytes:
         """The response to these bytes; `last` half-closes the connection, so that the server expects no more."""
@@ -54,7 +54,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(database: Database, api: ApiHarness, redis_url: str, directory: Path, **changes: str) -> Iterator[Served]:
+def serving(
+    database: Database,
+    api: ApiHarness,
+    redis_url: str,
+    directory: Path,
+    forked_by: str | None = "gateway",
+    **changes: str,
+) -> Iterator[Served]:
     """The gateway, served on its own port by two processes; `changes` are settings."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     served = Served(listener.getsockname()[1], directory / "log", api)
@@ -74,20 +81,22 @@ def serving(database: Database, api: ApiHarness, redis_url: str, directory: Path
         "GATEWAY_BIND": f"fd://{listener.fileno()}",
         **changes,
     }
-    with served.log.open("w") as log, listener:
-        inherited = {"pass_fds": [listener.fileno()], "stdout": log, "stderr": log}
-        served.process = process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, **inherited)
+    inherits = (listener.fileno(),)
+    served.process = process = Process(
+        COMMAND, log=served.log, cwd=ROOT, environ=environment, inherits=inherits, forked_by=forked_by
+    )
+    with listener:
+        process.start()
     try:
         eventually(lambda: is_ready(served, process), seconds=60)
         yield served
     finally:
-        process.terminate()
-        process.wait(timeout=60)
+        process.stop(seconds=60)
 
 
-def is_ready(served: Served, process: subprocess.Popen) -> bool:
+def is_ready(served: Served, process: Process) -> bool:
     """True if the gateway answers; fails when its process has ended."""
-    assert process.poll() is None, served.log.read_text()
+    assert process.is_alive, served.log.read_text()
     try:
         return b" 200 OK" in served.say(b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     except ConnectionRefusedError:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -114,7 +115,7 @@ def test_stopping_server_closes_with_going_away(
         served = stack.enter_context(serving(database, api, redis_url, tmp_path, ALLOWED_HOSTS="x,127.0.0.1"))
         ws = stack.enter_context(line(served.port, payment, client))
         heard(ws)
-        served.process.terminate()
+        served.process.send(signal.SIGTERM)
         assert closing(ws) == 1001
 
 

@@ -100,7 +100,7 @@ def test_waiters_are_answered_when_gunicorn_stops(served: Served, person: ApiUse
         began = time.monotonic()
         os.kill(served.process.pid, signal.SIGTERM)
         assert {payment["state"] for payment in payments(answers, 202)} == {"INITIATED"}
-        eventually(lambda: served.process.poll() == 0, STOP_SECONDS_MAX)
+        eventually(lambda: served.process.status == 0, STOP_SECONDS_MAX)
         assert time.monotonic() - began < STOP_SECONDS_MAX
     assert "graceful timeout" not in served.log.read_text()
 
@@ -158,7 +158,7 @@ def test_open_files_are_allowed_at_the_start(
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FILES, before[1]))
     try:
-        with serving(database, api, redis_url, tmp_path, WAITERS_MAX="1500") as served:
+        with serving(database, api, redis_url, tmp_path, None, WAITERS_MAX="1500") as served:
             for child in psutil.Process(served.process.pid).children():
                 assert child.rlimit(psutil.RLIMIT_NOFILE)[0] > 1500 + FEW_FILES
     finally:
