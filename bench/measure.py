@@ -59,7 +59,7 @@ class Bench:
     @property
     def requests(self) -> int:
         """The number of different requests that are prepared for a run."""
-        return REQUESTS // 10 if self.is_quick else REQUESTS
+        return REQUESTS // 50 if self.is_quick else REQUESTS
 
     @property
     def warm_up(self) -> float:
