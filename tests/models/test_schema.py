@@ -169,12 +169,15 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
-@pytest.mark.parametrize("what", list(ATTACKS))
-def test_attack_is_stopped_by_the_named_constraint(shared_world, names, what, role):
-    attempt = ATTACKS[what]
-    column = COLUMNS.get(what.split()[-1], "line")
-    partitions = {"p": names["p"], "o": names["o"], "column": column}
-    expected = getattr(attempt, role)
+def test_attacks_are_stopped_by_the_named_constraints(shared_world: Builder, names: dict[str, str], role: str) -> None:
+    """Each in a transaction of its own, on one connection: a test for each would cost more than what it tries."""
+    missed = {}
     with getattr(shared_world, role).connect() as connection:
-        stopped_by = stopper(connection, attempt.sql.format(**partitions), names)
-    assert stopped_by == (expected and expected.format(**partitions))
+        for what, attempt in ATTACKS.items():
+            partitions = {"p": names["p"], "o": names["o"], "column": COLUMNS.get(what.split()[-1], "line")}
+            expected = getattr(attempt, role)
+            stopped_by = stopper(connection, attempt.sql.format(**partitions), names)
+            connection.rollback()
+            if stopped_by != (expected and expected.format(**partitions)):
+                missed[what] = stopped_by
+    assert missed == {}
