@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import pytest
-
 from tests.source_files import PRODUCT, name_of, sources
 
 TOPS = {Path(place).stem for place in PRODUCT if place != "wsgi.py"}  # wsgi opens an app when it is imported
@@ -66,9 +64,11 @@ def missing(source: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [path for path in sources("tests") if path != Path(__file__)], ids=name_of)
-def test_names_of_the_product_exist(path: Path) -> None:
-    assert missing(path.read_text()) == set(), "use the new name"
+def test_names_of_the_product_exist() -> None:
+    paths = [path for path in sources("tests") if path != Path(__file__)]
+    assert paths
+    found = {name_of(path): names for path in paths if (names := missing(path.read_text()))}
+    assert found == {}, "use the new names"
 
 
 def test_a_name_that_is_gone_is_found() -> None:
