@@ -107,9 +107,11 @@ def evaluate(node: Any, now: Scrape, before: Scrape) -> Any:
 
 
 def _select(node: Any, scrape: Scrape) -> Vector:
+    wanted = [(MATCH[str(m.op)], m.value, m.name) for m in node.matchers.matchers]
+
     def fits(labels: Labels) -> bool:
-        values = dict(labels)
-        return all(MATCH[str(m.op)](m.value, values.get(m.name, "")) for m in node.matchers.matchers)
+        values = dict(labels) if wanted else {}
+        return all(matches(value, values.get(name, "")) for matches, value, name in wanted)
 
     return {labels: value for labels, value in scrape.samples.get(node.name, {}).items() if fits(labels)}
 

@@ -42,7 +42,9 @@ class Watch:
         expected = {"".join(word.title() for word in code.split("_")) for code in codes} | set(alerts)
 
         def is_so() -> bool:
-            seen[:] = [self.status(), firing(self.scrape())]
+            seen[:] = [self.status()]
+            if seen == [(status, set(codes))]:
+                seen.append(firing(self.scrape()))
             return seen == [(status, set(codes)), expected]
 
         try:
