@@ -1,20 +1,24 @@
 """The output of `alembic`: a line for each migration, and one line when it fails."""
 
+import os
 import re
 import subprocess
-import sys
 
 from sqlalchemy.engine import make_url
 
+from embedded import fork_server
 from embedded import home as homes
 from embedded.home import CHECKOUT
+from embedded.identity import invoker
 from embedded.postgres import DATABASE, OWNER_ROLE, SUPERUSER, Postgres
 from tests.support import Database, memory, past_the_triggers
 
 
 def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "alembic", "-x", f"url={url}", *(arguments or ("upgrade", "head"))]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    """`python -m alembic`, forked with its libraries imported."""
+    argv = ["alembic", "-x", f"url={url}", *(arguments or ("upgrade", "head"))]
+    wanted = fork_server.wanted(argv, CHECKOUT, dict(os.environ), invoker())
+    return fork_server.running("workers").run(wanted, seconds=300)
 
 
 def refusal(url: str) -> str:
