@@ -13,7 +13,7 @@ import pytest
 from embedded import fork_server
 from embedded.home import CHECKOUT
 from embedded.process import Process
-from tests.embedded.test_process import lives
+from tests.faults.inject import is_running
 from tests.support import eventually
 
 ABOUT_ITSELF = """
@@ -72,7 +72,7 @@ def test_a_new_server_follows_one_that_was_killed_with_its_forks(tmp_path: Path)
     before, pid = fork_server.running("workers").pid, process.pid
     subprocess.run(["kill", "-KILL", str(before)], check=True)
     eventually(lambda: not process.is_alive, message="the fork is seen to have ended")
-    eventually(lambda: not lives(pid), message="it has ended")
+    eventually(lambda: not is_running(pid), message="it has ended")
     process.start()
     assert fork_server.running("workers").pid != before
     assert process.is_alive
@@ -91,9 +91,9 @@ def test_it_dies_with_a_killed_supervisor(tmp_path: Path):
     with subprocess.Popen(argv, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
-        assert lives(child)
+        assert is_running(child)
         parent.kill()
-    eventually(lambda: not lives(child), message="the child ends")
+    eventually(lambda: not is_running(child), message="the child ends")
 
 
 def test_no_secret_of_a_fork_is_in_the_memory_of_the_next(tmp_path: Path):
