@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from models import keyset, user
 from models.keyset import START, Cursor
+from models.prepared_statement import PreparedStatement
 from models.records import record
 
 PREFIX = "pay_"
@@ -75,7 +76,7 @@ class Bearer(NamedTuple):
     member_role: str | None = None
 
 
-BEARER = """
+BEARER_TEXT = """
 SELECT t.id::text, u.id::text, u.role, u.is_active, u.email_confirmed_at IS NOT NULL, t.scopes,
        t.kind = 'session', t.second_factor_at IS NOT NULL,
        coalesce(t.second_factor_at > now() - make_interval(secs => %(second_factor_seconds)s), false),
@@ -86,7 +87,7 @@ FROM tokens t JOIN users u ON u.id = t.user_id
 WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
   AND (t.idle_minutes IS NULL OR coalesce(t.last_used_at, t.created_at) > now() - make_interval(mins => t.idle_minutes))
 """
-
+BEARER = PreparedStatement("bearer", BEARER_TEXT)
 
 ACTING = """
 SELECT m.role, o.is_active, o.email_confirmed_at IS NOT NULL
@@ -98,10 +99,10 @@ FROM memberships m JOIN users o ON o.id = m.merchant_id WHERE m.merchant_id = %s
 def bearer(connection: Connection, hash: bytes) -> Bearer | None:
     """The user of the active token with this hash, or None; records once a minute that it was used."""
     seconds = {"last_used_seconds": LAST_USED_SECONDS, "second_factor_seconds": SECOND_FACTOR_SECONDS}
-    row = connection.exec_driver_sql(BEARER, {"hash": hash, **seconds}).first()
-    if row is None:
+    rows = BEARER.run(connection, hash=hash, **seconds)
+    if not rows:
         return None
-    *members, is_use_to_be_noted = row
+    *members, is_use_to_be_noted = rows.one()
     bearer = Bearer(*members)
     if bearer.scopes is not None:
         bearer = bearer._replace(scopes=frozenset(bearer.scopes))
@@ -257,7 +258,7 @@ def revoke(
 
 
 def revoke_for(connection: Connection, user_id: str, merchant_id: str) -> list[str]:
-    """End the tokens with which the user, who is locked, acts for the merchant; returns their ids."""
+    """End the tokens with which the locked user acts for the merchant; returns their ids."""
     rows = connection.exec_driver_sql(
         f"UPDATE tokens SET revoked_at = now() WHERE user_id = %s AND {ACTS_FOR} = %s AND {ACTIVE} RETURNING id::text",
         (user_id, merchant_id),
