@@ -3,7 +3,10 @@
 from flask import Flask
 
 from gateway.pages import password_reset
-from gateway.pages.app.home import app_pages
+from gateway.pages.app import home, orders, wallet
+from gateway.pages.app import payment as app_payment
+from gateway.pages.app import payments as app_payments
+from gateway.pages.app.pages import app_pages
 from gateway.pages.console import overview, payment, payments, retries, search
 from gateway.pages.console.pages import console
 from gateway.pages.second_factor import second_factor_pages
@@ -12,7 +15,7 @@ from gateway.pages.static_files import static_files
 
 NAVIGATION = {
     "/console": [("Overview", "/console"), ("Payments", "/console/payments"), ("Batches", "/console/batches")],
-    "/app": [("Wallets", "/app")],
+    "/app": [("Wallets", "/app"), ("Payments", "/app/payments")],
 }
 """The links of each kind of pages: label and path."""
 
@@ -20,6 +23,8 @@ SIGN_IN = (password_reset,)
 CONSOLE = (overview, payments, retries, payment, search)
 """The modules that add their pages to the blueprint of others when they are imported."""
 
+APP = (home, wallet, app_payments, app_payment, orders)
+"""The modules of the pages of merchants and clients."""
 
 BLUEPRINTS = (signing_in, static_files, second_factor_pages, console, app_pages)
 

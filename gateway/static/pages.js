@@ -104,7 +104,7 @@ if (seconds > 0) {
   setInterval(() => {
     const live = document.getElementById("live");
     const isBusy = live?.querySelector("details.verb[open], input:checked") || live?.contains(document.activeElement);
-    if (!live || document.hidden || isBusy) return;
+    if (!live || live.hasAttribute("data-final") || document.hidden || isBusy) return;
     htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerHTML" });
   }, seconds * 1000);
 }

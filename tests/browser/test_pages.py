@@ -127,11 +127,21 @@ def pages_of(scene: Scene) -> list[str]:
     ]
 
 
+def app_pages_of(scene: Scene) -> dict[str, list[str]]:
+    return {
+        "merchant": ["/app", "/app/payments?type=charge", f"/app/payments/{scene.held[1]}", "/app/charges/new"],
+        "client": [f"/app/wallets/{scene.wallet}", f"/app/payments/{scene.charge}", "/app/transfers/new"],
+    }
+
+
 def test_axe_finds_nothing_serious(visit: Visits, scene: Scene, axe: str) -> None:
     """In light and dark, wide and narrow: all rules in two of these, the contrast of colours in the others."""
     page = visit(scene.tokens["ops"], bypass_csp=True, reduced_motion="reduce").page
     found = [complaint for path in pages_of(scene) for complaint in complaints(page, path, axe)]
     assert found == []
+    for person, paths in app_pages_of(scene).items():
+        page = visit(scene.tokens[person], bypass_csp=True, reduced_motion="reduce").page
+        assert [complaint for path in paths for complaint in complaints(page, path, axe)] == []
     page = visit(bypass_csp=True, reduced_motion="reduce").page
     for path in ("/sign-in", "/sign-in/forgotten", "/sign-in/password"):
         assert complaints(page, path, axe) == []

@@ -1,18 +1,20 @@
-"""GET /app: the wallets of the user."""
+"""GET /app: the wallets of the user, and their payments that wait."""
 
 from flask import Response
 
+from gateway.pages.app.pages import app_pages
 from gateway.pages.rendering import query, render
-from gateway.pages.visitors import get, page_blueprint
+from gateway.pages.visitors import get
 
 PAGE_LENGTH = "50"
 
-app_pages = page_blueprint("app_pages", "/app", ("merchant", "client"))
+WAITING = {"state": "INITIATED,AUTHORIZED", "limit": "10"}
 
 
 @app_pages.get("")
 def home() -> Response:
-    """The wallets of the user, with their balances."""
+    """The wallets of the user with their balances, and the newest payments that are not final."""
     asked = {name: value for name, value in query().items() if name == "cursor"}
     answer = get("/v1/wallets", {"limit": PAGE_LENGTH, **asked})
-    return render("app/home.html", page=answer.body, call=answer.call)
+    waiting = get("/v1/payments", WAITING).body
+    return render("app/home.html", page=answer.body, waiting=waiting, call=answer.call)
