@@ -3,7 +3,7 @@
 from flask import Flask
 
 from gateway.pages import password_reset
-from gateway.pages.app import home, orders, wallet
+from gateway.pages.app import access, home, orders, wallet
 from gateway.pages.app import payment as app_payment
 from gateway.pages.app import payments as app_payments
 from gateway.pages.app.pages import app_pages
@@ -15,7 +15,7 @@ from gateway.pages.static_files import static_files
 
 NAVIGATION = {
     "/console": [("Overview", "/console"), ("Payments", "/console/payments"), ("Batches", "/console/batches")],
-    "/app": [("Wallets", "/app"), ("Payments", "/app/payments")],
+    "/app": [("Wallets", "/app"), ("Payments", "/app/payments"), ("Access", "/app/access")],
 }
 """The links of each kind of pages: label and path."""
 
@@ -23,7 +23,7 @@ SIGN_IN = (password_reset,)
 CONSOLE = (overview, payments, retries, payment, search)
 """The modules that add their pages to the blueprint of others when they are imported."""
 
-APP = (home, wallet, app_payments, app_payment, orders)
+APP = (home, wallet, app_payments, app_payment, orders, access)
 """The modules of the pages of merchants and clients."""
 
 BLUEPRINTS = (signing_in, static_files, second_factor_pages, console, app_pages)

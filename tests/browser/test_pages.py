@@ -130,7 +130,12 @@ def pages_of(scene: Scene) -> list[str]:
 def app_pages_of(scene: Scene) -> dict[str, list[str]]:
     return {
         "merchant": ["/app", "/app/payments?type=charge", f"/app/payments/{scene.held[1]}", "/app/charges/new"],
-        "client": [f"/app/wallets/{scene.wallet}", f"/app/payments/{scene.charge}", "/app/transfers/new"],
+        "client": [
+            f"/app/wallets/{scene.wallet}",
+            f"/app/payments/{scene.charge}",
+            "/app/transfers/new",
+            "/app/access",
+        ],
     }
 
 

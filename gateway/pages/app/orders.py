@@ -55,13 +55,15 @@ ORDERS = {
 """By the end of their path."""
 
 
-@app_pages.get("/<any(transfers, charges):kind>/new")
+@app_pages.get("/transfers/new", defaults={"kind": "transfers"})
+@app_pages.get("/charges/new", defaults={"kind": "charges"})
 def order_form(kind: str) -> Response:
     """The empty form."""
     return _page(ORDERS[kind])
 
 
-@app_pages.post("/<any(transfers, charges):kind>/new")
+@app_pages.post("/transfers/new", defaults={"kind": "transfers"})
+@app_pages.post("/charges/new", defaults={"kind": "charges"})
 def order(kind: str) -> Response:
     """Order it; leads to the page of the payment, and of the same one if the form is sent twice."""
     verb = ORDERS[kind]

@@ -7,7 +7,7 @@ from gateway.pages.api_calls import ApiCall
 from gateway.pages.verbs import WAIT, Verb, VerbField
 from gateway.pages.visitors import Visitor
 
-CHARGES = "charges:write"
+CHARGES, TRANSFERS = "charges:write", "transfers:write"
 KEY_FIELD = "key"
 """The field with the Idempotency-Key, made when the form is shown: sent twice, it is one order."""
 
@@ -81,6 +81,10 @@ def legal(payment: Mapping[str, Any], visitor: Visitor) -> list[Verb]:
         names = ["capture", "void"]
     elif is_charge and state == "COMPLETED" and payment["refunded_amount"] != payment["amount"]:
         names = ["refund"]
-    elif state == "INITIATED" and (visitor.may(CHARGES) if is_charge else payment["source"]["wallet"]):
+    elif (
+        state == "INITIATED"
+        and visitor.may(CHARGES if is_charge else TRANSFERS)
+        and (is_charge or payment["source"]["wallet"])
+    ):
         names = ["cancel"]
     return [VERBS[name] for name in names if visitor.may(VERBS[name].scope)]

@@ -6,7 +6,7 @@ from gateway.pages.app import payments
 from models.rules.state import State
 from models.rules.types import PaymentType
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.pages.browsers import Browser, alerts
+from tests.gateway.pages.browsers import Browser, alerts, signed_in, with_password
 
 HOSTILE = '"><img src=x onerror=alert(1)>'
 KEY = re.compile(r'name="key" value="(\w+)"')
@@ -101,3 +101,28 @@ def test_a_client_transfers_and_cancels(
 def test_the_lists_are_those_of_the_api() -> None:
     assert set(payments.STATES) == {state.value for state in State}
     assert set(payments.TYPES) == {type.value for type in PaymentType}
+
+
+def test_keys_and_sessions_are_shown_once_and_ended(api: ApiHarness, stranger: ApiUser) -> None:
+    ann = signed_in(api, with_password(api, "client", "Ann"))
+    zed, path = Browser(api, stranger.token), "/app/access"
+    order = {"name": HOSTILE, "scopes": ["payments:read", "wallets:read"]}
+    assert ann.post(f"{path}/keys", order).status_code == 403
+    refused = ann.form(f"{path}/keys", {**order, "scopes": ["ops:read"]}, path)
+    assert refused.status_code in (403, 422)
+    made = ann.form(f"{path}/keys", order, path)
+    assert made.status_code == 200
+    [token] = re.findall(r'whole-id">(pay_\w+)<', made.text)
+    assert ApiUser(api, "", token).get("/v1/payments").status_code == 200
+    shown = ann.page(path)
+    assert token not in ann.get(path).text
+    assert HOSTILE in shown.text
+    assert not shown.all("img")
+    [end] = [form["action"] for form in shown.all("form") if (form["action"] or "").startswith(f"{path}/keys/")]
+    assert zed.form(str(end), {}, path).status_code == 404
+    assert ann.form(str(end), {}, path).location == path
+    assert ApiUser(api, "", token).get("/v1/payments").status_code == 401
+    sessions = [form["action"] for form in shown.all("form") if (form["action"] or "").startswith(f"{path}/sessions/")]
+    assert zed.form(str(sessions[0]), {}, path).status_code == 404
+    assert ann.form(str(sessions[0]), {}, path).status_code == 303
+    assert "/sign-in" in ann.get(path, 303).location, "the session that was ended was this one"
