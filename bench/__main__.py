@@ -190,7 +190,7 @@ def arguments() -> argparse.Namespace:
     if options.report is None and not options.quick:
         options.report = REPORT
     if options.quick:
-        options.rounds, options.seconds, options.posting, options.accounts = 1, 0.1, 200, 100
+        options.rounds, options.seconds, options.posting, options.accounts = 1, 0.3, 200, 100
         options.history, options.waiters = 20_000, 20
     return options
 

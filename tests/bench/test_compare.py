@@ -84,7 +84,7 @@ def test_an_unknown_commit_is_told_in_words() -> None:
 @pytest.mark.timeout(700)
 def test_a_turn_measures_every_figure_and_checks_the_books() -> None:
     amiss: dict[str, list[str]] = {}
-    figures = compare.one_turn("new, ", CHECKOUT, Namespace(seconds=0.1, accounts=100, quick=True), amiss)
+    figures = compare.one_turn("new, ", CHECKOUT, Namespace(seconds=0.3, accounts=100, quick=True), amiss)
     page = render([{"old": figures, "new": figures}], {}, amiss)
     for title in (*compare.RATES, *compare.LOWER_IS_BETTER):
         old, new, ratio = (float(cell.replace(",", "")) for cell in line(page, title)[1:4])
