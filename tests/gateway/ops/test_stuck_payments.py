@@ -13,7 +13,7 @@ from tests.gateway.ops.stuck_payments import REASON, order, park
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 MEMBERS = {
     "id", "type", "amount", "currency", "user", "created_at", "due_at", "attempts", "last_error", "parked_at",
-    "state", "failure", "actions",
+    "state", "failure", "source", "target", "summary", "reference", "actions",
 }  # fmt: skip
 
 
