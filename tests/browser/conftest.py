@@ -18,9 +18,9 @@ SECONDS_MAX = 60
 """Of one step in the browser, however busy the machine is."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chrome() -> Iterator[Browser]:
-    """The browser, one for all tests of this process."""
+    """The browser, one for a module: while it is driven, no other test of the process can run an event loop."""
     found = chromium.find()
     expect.set_options(timeout=SECONDS_MAX * 1000)
     with sync_playwright() as playwright:
