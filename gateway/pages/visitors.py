@@ -116,9 +116,10 @@ def enter(roles: Collection[str] | None) -> Response | None:
     if not answer.is_ok:
         raise ApiRefused(answer)
     if roles is not None and answer.caller.role not in roles:
-        if request.method == "POST":
+        home = home_of(answer.caller.role)
+        if request.method == "POST" or request.path.startswith(home):  # a member who acts for no merchant has no home
             raise PageError(403, "Not for your role", "Nothing was done.")
-        return redirect(home_of(answer.caller.role))
+        return redirect(home)
     return None
 
 

@@ -126,3 +126,9 @@ def test_keys_and_sessions_are_shown_once_and_ended(api: ApiHarness, stranger: A
     assert zed.form(str(sessions[0]), {}, path).status_code == 404
     assert ann.form(str(sessions[0]), {}, path).status_code == 303
     assert "/sign-in" in ann.get(path, 303).location, "the session that was ended was this one"
+
+
+def test_a_member_who_acts_for_nobody_is_told_so(api: ApiHarness) -> None:
+    browser = Browser(api, api.person("member", "Mia").token)
+    assert "Not for your role" in browser.get("/app", 403).text
+    assert browser.get("/console", 303).location == "/app"
