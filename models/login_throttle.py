@@ -23,7 +23,7 @@ def of_user(email: str) -> Subject:
 
 
 def of_second_factor(user_id: str) -> Subject:
-    """The second factor of a user, counted apart: whoever has the password must not reset it by each right one."""
+    """The second factor of a user, counted apart: a right password must not reset it."""
     return Subject(hashlib.sha256(f"second factor {user_id}".encode()).digest(), 5)
 
 

@@ -87,7 +87,7 @@ def accept_invitation(body: Body) -> JsonAnswer:
     """Accept an invitation with the token of its mail, once: you act for the merchant from your next sign-in.
 
     An address without a user needs names and a password too, and gets a user, whose address is confirmed. A user who
-    never confirmed it is refused with 409: whoever signed up need not own it; a new password confirms it.
+    never confirmed it is refused with 409: the person who signed up need not own it; a new password confirms it.
     """
     hash = tokens.hash_of(body["token"])
     hashed = passwords.hash(body["password"]) if "password" in body else None

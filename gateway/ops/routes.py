@@ -59,8 +59,8 @@ def get_user(id: str) -> JsonAnswer:
 def reset_second_factor(body: dict[str, Any], id: str) -> JsonAnswer:
     """Remove another user's second factor and end their sessions, so that they set up a new one.
 
-    Make sure first who asks: with the password, which stays, whoever does can sign in. Without a second factor nothing
-    changes.
+    Make sure first who asks: the password stays, and is then enough to sign in. A user without a second factor stays as
+    they are.
     """
     if id == g.caller.id:
         raise ApiError("own_user", "Another ops user must reset yours.")

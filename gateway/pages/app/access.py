@@ -34,7 +34,7 @@ def end_key(id: str) -> Response:
 
 @app_pages.post("/access/sessions/<id>/end")
 def end_session(id: str) -> Response:
-    """End a session, and with it whoever uses it."""
+    """End a session; the browser that uses it is signed out."""
     return _ended(f"{SESSIONS}/{id}")
 
 
