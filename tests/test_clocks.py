@@ -19,7 +19,7 @@ ORDER = rf"ORDER BY {ID}|\b(?:\w+\.)id(?:::\w+)? (?:<|>|<=|>=) (?!ALL|ANY)|\b(?:
 USES = {
     "wall": {
         "gateway/auth/rate_limit.py": 2,
-        "gateway/pages/formats.py": 1,
+        "gateway/pages/formats.py": 3,
         "logs.py": 1,
         "models/clock.py": 1,
         "tracing.py": 3,

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flask import current_app, request
+from flask import Response, current_app, request
 
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID, USER_ID, Environ
@@ -57,12 +57,13 @@ class ApiCall(NamedTuple):
 
 
 class ApiAnswer(NamedTuple):
-    """The answer of the API; `caller` is the user of the token, if it was valid."""
+    """The answer of the API; `caller` is the user of the token, if it was valid, `etag` what If-Match takes."""
 
     status: int
     body: dict[str, Any]
     call: ApiCall
     caller: Caller | None
+    etag: str = ""
 
     @property
     def is_ok(self) -> bool:
@@ -92,7 +93,20 @@ def send(call: ApiCall, token: str | None) -> ApiAnswer:
         text = response.get_data(as_text=True)
     if USER_ID in environ:
         request.environ[USER_ID] = environ[USER_ID]
-    return ApiAnswer(response.status_code, json.loads(text) if text else {}, call, environ.get(CALLER))
+    etag = response.headers.get("ETag", "")
+    return ApiAnswer(response.status_code, json.loads(text) if text else {}, call, environ.get(CALLER), etag)
+
+
+def fetch(call: ApiCall, media_type: str, token: str) -> Response:
+    """The API's answer itself, in a format other than JSON: a file or a stream; raises ApiRefused for an error."""
+    environ = _environ(call, token)
+    environ["HTTP_ACCEPT"] = media_type
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    with app.app_context(), app.request_context(environ):
+        response: Response = app.full_dispatch_request()
+        if response.status_code >= 400:  # noqa: PLR2004 - where errors begin
+            raise ApiRefused(ApiAnswer(response.status_code, response.get_json(), call, environ.get(CALLER)))
+    return response
 
 
 def require(call: ApiCall, token: str | None) -> ApiAnswer:

@@ -63,6 +63,11 @@ def _units(seconds: int, large: int, large_name: str, small: int, small_name: st
     return f"{seconds // large} {large_name}" + (f" {rest} {small_name}" if rest else "")
 
 
+def month_now() -> str:
+    """The month of now in UTC, as YYYY-MM."""
+    return time.strftime("%Y-%m", time.gmtime())
+
+
 def amount(value: str | None) -> str:
     """A decimal amount with its thousands apart."""
     if value is None:

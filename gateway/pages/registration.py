@@ -2,8 +2,8 @@
 
 from flask import Flask
 
-from gateway.pages import password_reset
-from gateway.pages.app import access, home, orders, wallet
+from gateway.pages import invitations, password_reset
+from gateway.pages.app import access, controls, home, members, orders, profile, statements, wallet, webhooks
 from gateway.pages.app import payment as app_payment
 from gateway.pages.app import payments as app_payments
 from gateway.pages.app.pages import app_pages
@@ -15,15 +15,26 @@ from gateway.pages.static_files import static_files
 
 NAVIGATION = {
     "/console": [("Overview", "/console"), ("Payments", "/console/payments"), ("Batches", "/console/batches")],
-    "/app": [("Wallets", "/app"), ("Payments", "/app/payments"), ("Access", "/app/access")],
+    "/app": [
+        ("Wallets", "/app"),
+        ("Payments", "/app/payments"),
+        ("Webhooks", "/app/webhooks"),
+        ("Closing", "/app/closing"),
+        ("Members", "/app/members"),
+        ("Access", "/app/access"),
+        ("You", "/app/profile"),
+    ],
 }
 """The links of each kind of pages: label and path."""
 
-SIGN_IN = (password_reset,)
+NAVIGATION_SCOPES = {"/app/closing": "members:read", "/app/members": "members:read"}
+"""The scopes without which a link is not shown: members:read is of merchants alone."""
+
+SIGN_IN = (password_reset, invitations)
 CONSOLE = (overview, payments, retries, payment, search)
 """The modules that add their pages to the blueprint of others when they are imported."""
 
-APP = (home, wallet, app_payments, app_payment, orders, access)
+APP = (home, wallet, controls, statements, app_payments, app_payment, orders, webhooks, members, access, profile)
 """The modules of the pages of merchants and clients."""
 
 BLUEPRINTS = (signing_in, static_files, second_factor_pages, console, app_pages)
@@ -32,5 +43,6 @@ BLUEPRINTS = (signing_in, static_files, second_factor_pages, console, app_pages)
 def register(app: Flask) -> None:
     """Add sign-in, the console and the pages of merchants and clients."""
     app.extensions["navigation"] = NAVIGATION
+    app.extensions["navigation_scopes"] = NAVIGATION_SCOPES
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

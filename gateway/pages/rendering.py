@@ -9,7 +9,7 @@ import jinja2
 from flask import Response, current_app, g, request
 from markupsafe import Markup, escape
 
-from gateway.pages import formats
+from gateway.pages import form_errors, formats
 from gateway.pages.formats import LOCAL_TIMES, RELATIVE_TIMES, TIMES, UTC_TIMES
 from gateway.pages.page_security import page_before
 from gateway.pages.status_bar import status_bar
@@ -46,6 +46,7 @@ def environment() -> jinja2.Environment:
         formats.duration,
     )
     made.filters.update({function.__name__: function for function in (*shown, formats.age, formats.utc)})
+    made.globals.update(errors_at=form_errors.errors_at, described=form_errors.described)
     made.globals.update(asset=asset, time=time_element, with_query=formats.with_query, times_shown=times_shown)
     return made
 
@@ -99,7 +100,9 @@ def render(template: str, status: int = 200, **context: Any) -> Response:
         "page_before": page_before(),
         "query": query(),
         "refresh": refresh if refresh in REFRESH_SECONDS else "",
+        "focus": form_errors.Focus(),
         "navigation": current_app.extensions["navigation"],
+        "navigation_scopes": current_app.extensions["navigation_scopes"],
     }
     text = environment().get_template(template).render({**frame, **context})
     return Response(text, status, content_type="text/html; charset=utf-8")

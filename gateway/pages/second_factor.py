@@ -28,7 +28,7 @@ def begin() -> Response:
     """Show the secret of a new second factor, once: it counts after its code is confirmed."""
     answer = _call(FACTOR, "password", qr_code=True)
     if not answer.is_ok:
-        return _page(refused=answer)
+        return _page("begin", answer)
     return _secret(answer.body)
 
 
@@ -36,21 +36,21 @@ def begin() -> Response:
 def confirm() -> Response:
     """Confirm the new second factor by a code, and show its recovery codes, once."""
     answer = _call(f"{FACTOR}/confirm", "code")
-    return _codes(answer) if answer.is_ok else _page(refused=answer)
+    return _codes(answer) if answer.is_ok else _page("confirm", answer)
 
 
 @second_factor_pages.post("/recovery-codes")
 def recovery_codes() -> Response:
     """Replace the recovery codes, and show the new ones, once."""
     answer = _call(f"{FACTOR}/recovery-codes", "code")
-    return _codes(answer) if answer.is_ok else _page(refused=answer)
+    return _codes(answer) if answer.is_ok else _page("codes", answer)
 
 
 @second_factor_pages.post("/disable")
 def disable() -> Response:
     """Remove the second factor, which ends all sessions."""
     answer = _call(f"{FACTOR}/disable", "password", "code")
-    return redirect("/sign-in") if answer.is_ok else _page(refused=answer)
+    return redirect("/sign-in") if answer.is_ok else _page("disable", answer)
 
 
 @second_factor_pages.get("/prove")
@@ -73,12 +73,13 @@ def _call(path: str, *names: str, **members: Any) -> ApiAnswer:
     return attempt(ApiCall("POST", path, body={**body, **members}))
 
 
-def _page(refused: ApiAnswer | None = None) -> Response:
+def _page(form: str = "", refused: ApiAnswer | None = None) -> Response:
     return render(
         "second_factor.html",
         refused.status if refused else 200,
         factor=get(FACTOR).body,
         problem=refused.body if refused else None,
+        form=form,
         home=home_of(visitor().role),
     )
 

@@ -41,7 +41,7 @@ def count() -> None:
 def form() -> Response:
     """The sign-in form; its token is bound to a cookie of this browser."""
     visit = page_security.read_cookie(VISIT) or page_security.new_visit()
-    return _form(visit, request.args.get("next"))
+    return _form(visit, request.args.get("next"), merchant=request.args.get("merchant", ""))
 
 
 @signing_in.post(SIGN_IN)
@@ -99,7 +99,7 @@ def _end(token: str | None) -> None:
 
 
 def _form(visit: str, wanted: str | None, status: int = 200, **context: Any) -> Response:
-    values = {"problem": None, "email": "", "sealed": None, "csrf": page_security.csrf_token(visit)}
+    values = {"problem": None, "email": "", "sealed": None, "merchant": "", "csrf": page_security.csrf_token(visit)}
     response = render("sign_in.html", status, **{**values, "next": own_path(wanted) or "", **context})
     page_security.set_cookie(response, VISIT, visit)
     return response
@@ -107,7 +107,7 @@ def _form(visit: str, wanted: str | None, status: int = 200, **context: Any) -> 
 
 def _again(visit: str, wanted: str | None, sent: dict[str, str], answer: ApiAnswer) -> Response:
     """The form again: with the reason, or asking for the code."""
-    context: dict[str, Any] = {"problem": answer.body, "email": sent.get("email", "")}
+    context: dict[str, Any] = {"problem": answer.body, **{name: sent.get(name, "") for name in ("email", "merchant")}}
     if answer.code in SECOND_FACTOR:
         credentials = json.dumps([visit, sent["email"], sent["password"]])
         context["sealed"] = _seal().encrypt(credentials.encode()).decode()
@@ -119,8 +119,9 @@ def _again(visit: str, wanted: str | None, sent: dict[str, str], answer: ApiAnsw
 def _credentials(visit: str) -> dict[str, str]:
     """The credentials of the form; those of the first step are sealed in the second, and useless elsewhere."""
     form = request.form
+    merchant = {"merchant": form["merchant"]} if form.get("merchant") else {}
     if "sealed" not in form:
-        return {"email": form.get("email", ""), "password": form.get("password", "")}
+        return {"email": form.get("email", ""), "password": form.get("password", ""), **merchant}
     try:
         opened = _seal().decrypt(form["sealed"], ttl=SECOND_STEP_SECONDS_MAX)
     except InvalidToken:
@@ -128,7 +129,7 @@ def _credentials(visit: str) -> dict[str, str]:
     of_visit, email, password = json.loads(opened)
     if of_visit != visit:
         raise PageError(403, "This form is out of date", "Sign in again.")
-    return {"email": email, "password": password, "code": form.get("code", "")}
+    return {"email": email, "password": password, "code": form.get("code", ""), **merchant}
 
 
 def _seal() -> Fernet:

@@ -13,7 +13,7 @@ from gateway.auth.tokens import Caller
 from gateway.http.access_log import NETWORK, REQUEST_ID
 from gateway.http.errors import PROBLEMS, ApiError
 from gateway.pages import page_security
-from gateway.pages.api_calls import ApiAnswer, ApiCall, ApiRefused, require, send
+from gateway.pages.api_calls import ApiAnswer, ApiCall, ApiRefused, fetch, require, send
 from gateway.pages.page_errors import PageError, SignInNeeded
 from gateway.pages.page_security import SESSION, own_path
 from gateway.pages.rendering import redirect, render
@@ -77,6 +77,11 @@ def get(path: str, query: dict[str, str] | None = None) -> ApiAnswer:
 def attempt(call: ApiCall) -> ApiAnswer:
     """The API's answer to a call of the visitor, which may be a refusal."""
     return send(call, visitor().token)
+
+
+def download(path: str, query: dict[str, str], media_type: str) -> Response:
+    """The API's answer to a GET of the visitor, as a file of this type; raises ApiRefused."""
+    return fetch(ApiCall("GET", path, query), media_type, visitor().token)
 
 
 def page_blueprint(name: str, prefix: str, roles: Collection[str] | None) -> flask.Blueprint:

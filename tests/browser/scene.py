@@ -37,6 +37,9 @@ class Scene:
         self.wallet = self.post("client", "/v1/wallets", currency="EUR")["token"]
         self.post("merchant", "/v1/wallets", currency="EUR")
         self.post("client", "/v1/deposits", wallet=self.wallet, amount="5000.00", currency="EUR", source="wire")
+        endpoint = {"url": "https://8.8.8.8/hooks", "event_types": ["ping"], "description": HOSTILE}
+        self.endpoint = self.post("merchant", "/v1/webhook-endpoints", **endpoint)["id"]
+        self.post("merchant", "/v1/invitations", email=f"mia-{mark}@example.com", role="operator")
         self.charge = self.charged("100.00", reference=self.reference)
         self.failed = self.charged("99999.00")
         self.held = [self.charged("12.50", capture=False) for _ in range(3)]

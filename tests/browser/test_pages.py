@@ -129,12 +129,15 @@ def pages_of(scene: Scene) -> list[str]:
 
 def app_pages_of(scene: Scene) -> dict[str, list[str]]:
     return {
-        "merchant": ["/app", "/app/payments?type=charge", f"/app/payments/{scene.held[1]}", "/app/charges/new"],
+        "merchant": [
+            *("/app", "/app/payments?type=charge", f"/app/payments/{scene.held[1]}", "/app/charges/new"),
+            *("/app/webhooks", f"/app/webhooks/{scene.endpoint}", "/app/closing", "/app/members"),
+        ],
         "client": [
             f"/app/wallets/{scene.wallet}",
             f"/app/payments/{scene.charge}",
             "/app/transfers/new",
-            "/app/access",
+            *("/app/access", f"/app/wallets/{scene.wallet}/controls", "/app/profile"),
         ],
     }
 
@@ -148,7 +151,7 @@ def test_axe_finds_nothing_serious(visit: Visits, scene: Scene, axe: str) -> Non
         page = visit(scene.tokens[person], bypass_csp=True, reduced_motion="reduce").page
         assert [complaint for path in paths for complaint in complaints(page, path, axe)] == []
     page = visit(bypass_csp=True, reduced_motion="reduce").page
-    for path in ("/sign-in", "/sign-in/forgotten", "/sign-in/password"):
+    for path in ("/sign-in", "/sign-in/forgotten", "/sign-in/password", "/sign-in/invitation"):
         assert complaints(page, path, axe) == []
 
 

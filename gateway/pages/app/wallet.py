@@ -4,7 +4,9 @@ from flask import Response
 
 from gateway.pages.app.home import PAGE_LENGTH
 from gateway.pages.app.pages import app_pages
+from gateway.pages.app.statements import FORMATS
 from gateway.pages.filters import ListFilter, chips, chosen
+from gateway.pages.formats import month_now
 from gateway.pages.rendering import query, render
 from gateway.pages.visitors import get
 
@@ -23,5 +25,7 @@ def wallet(token: str) -> Response:
         page=history.body,
         chips=chips(query(), HISTORY_FILTERS),
         merchants=get(f"{path}/merchants").body["data"],
+        month=month_now(),
+        formats=[(value, label) for value, (label, _) in FORMATS.items()],
         call=history.call,
     )
