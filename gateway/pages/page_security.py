@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask import Response, request
 
@@ -40,9 +40,17 @@ def own_path(path: str | None) -> str | None:
     return path if path and _OWN_PATH.fullmatch(path) and "//" not in path else None
 
 
+def split_url(url: str) -> SplitResult:
+    """The parts of a URL that anybody may have written; all are empty if it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def page_before() -> str:
     """The page of ours that sent this request, which browsers name; empty if there is none."""
-    parts = urlsplit(request.referrer or "")
+    parts = split_url(request.referrer or "")
     return own_path(f"{parts.path}?{parts.query}" if parts.query else parts.path) or ""
 
 
@@ -85,7 +93,7 @@ def check_form(subject: str | None) -> None:
     """Refuse a POST that is not from a form of ours, shown in this session (or visit); raises PageError."""
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
-    is_ours = site == "same-origin" and (origin is None or urlsplit(origin).netloc == request.host)
+    is_ours = site == "same-origin" and (origin is None or split_url(origin).netloc == request.host)
     sent = request.form.get(CSRF_FIELD, "")
     if not (is_ours and subject and hmac.compare_digest(sent.encode(), csrf_token(subject).encode())):
         raise PageError(403, "This form is out of date", "Nothing was done. Open the page again and repeat it.")

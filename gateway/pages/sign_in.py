@@ -12,12 +12,12 @@ from flask import Response, request
 
 from gateway.http.access_log import NETWORK
 from gateway.pages import page_security
-from gateway.pages.api_calls import ApiAnswer, ApiCall, send
+from gateway.pages.api_calls import ApiAnswer, ApiCall, ApiRefused, send
 from gateway.pages.formats import TIMES
 from gateway.pages.page_errors import PageError
 from gateway.pages.page_security import SESSION, VISIT, own_path
 from gateway.pages.rendering import TIMES_COOKIE, redirect, render
-from gateway.pages.visitors import SIGN_IN, add_error_pages, home_of
+from gateway.pages.visitors import ENDED, SIGN_IN, add_error_pages, home_of
 from gateway.services import services
 
 SECOND_STEP_SECONDS_MAX = 300
@@ -25,6 +25,8 @@ SECOND_STEP_SECONDS_MAX = 300
 
 SECOND_FACTOR = ("second_factor_required", "second_factor_invalid")
 """Codes of the API's answer to the right password without the right code of the second factor."""
+
+CURRENT = "/v1/sessions/current"
 
 signing_in = flask.Blueprint("sign_in", __name__)
 signing_in.after_request(page_security.secure)
@@ -69,10 +71,9 @@ def sign_out() -> Response:
     """End this session, or with `everywhere` all sessions of the user."""
     token = page_security.read_cookie(SESSION)
     page_security.check_form(token)
-    if "everywhere" in request.form:
-        send(ApiCall("DELETE", "/v1/sessions"), token)
-    else:
-        _end(token)
+    answer = send(ApiCall("DELETE", "/v1/sessions" if "everywhere" in request.form else CURRENT), token)
+    if not answer.is_ok and answer.code not in ENDED:
+        raise ApiRefused(answer)
     response = redirect(SIGN_IN)
     page_security.set_cookie(response, SESSION, None)
     return response
@@ -95,7 +96,7 @@ def choose_times() -> Response:
 def _end(token: str | None) -> None:
     """End the session of the token, if there is one."""
     if token:
-        send(ApiCall("DELETE", "/v1/sessions/current"), token)
+        send(ApiCall("DELETE", CURRENT), token)
 
 
 def _form(visit: str, wanted: str | None, status: int = 200, **context: Any) -> Response:
@@ -123,7 +124,7 @@ def _credentials(visit: str) -> dict[str, str]:
     if "sealed" not in form:
         return {"email": form.get("email", ""), "password": form.get("password", ""), **merchant}
     try:
-        opened = _seal().decrypt(form["sealed"], ttl=SECOND_STEP_SECONDS_MAX)
+        opened = _seal().decrypt(form["sealed"].encode(), ttl=SECOND_STEP_SECONDS_MAX)
     except InvalidToken:
         raise PageError(403, "That took too long", "Sign in again.") from None
     of_visit, email, password = json.loads(opened)

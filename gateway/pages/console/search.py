@@ -1,12 +1,13 @@
 """GET /console/search and /console/api: what has a text as one of its names, and any answer of the API as it is."""
 
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from flask import Response, request
 
 from gateway.pages.api_calls import ApiCall
 from gateway.pages.console.pages import console
 from gateway.pages.page_errors import PageError
+from gateway.pages.page_security import split_url
 from gateway.pages.rendering import redirect, render
 from gateway.pages.visitors import attempt, get
 
@@ -39,7 +40,7 @@ def search() -> Response:
 @console.get("/api")
 def api() -> Response:
     """The answer of the API to a GET, as JSON."""
-    parts = urlsplit(request.args.get("path", ""))
+    parts = split_url(request.args.get("path", ""))
     if not parts.path.startswith(API_PREFIX) or parts.netloc:
         raise PageError(404, "There is no such page", f"A path of the API begins with {API_PREFIX}.")
     call = ApiCall("GET", parts.path, dict(parse_qsl(parts.query)))
