@@ -6,23 +6,23 @@ In each round pgbench comes first and last, and what is measured between; ratios
 import argparse
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 from rich.console import Console
 from rich.markdown import Markdown
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 import settings
-from bench import compare, history, report, stack, waiting, waiting_report, world
+from bench import compare, history, pages, pages_report, pages_world, report, stack, waiting, waiting_report, world
 from bench.measure import Bench
 from bench.peers.drivers import Peer, prepare
 from bench.reference import Reference
 from bench.stack import Stack
 from bench.world import User, World
-from models import account, token, user
+from models import account, user
 from models.session import transaction
 
 CONNECTIONS = (8, 32)
@@ -48,11 +48,18 @@ REPORT = Path(__file__).parent / "report.md"
 def main() -> int:
     """Measure according to the arguments; returns 1 if a check found an error."""
     options = arguments()
-    page, amiss = compare.compare(options) if options.against else measure(options)
+    page, amiss = chosen(options)(options)
     if options.report is not None:
         report.put(page, options.report)
     Console().print(Markdown(page))
     return 1 if any(amiss.values()) else 0
+
+
+def chosen(options: argparse.Namespace) -> Callable[[argparse.Namespace], tuple[str, dict[str, list[str]]]]:
+    """What is measured."""
+    if options.against:
+        return compare.compare
+    return measure_pages if options.only == "pages" else measure
 
 
 def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
@@ -80,7 +87,28 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         page = waiting_report.render(waiting_rounds, options.waiters, facts, waits.amiss)
         if rounds:
             page = f"{report.render(rounds, facts, bench.amiss)}\n{page}"
+        if not options.only:
+            page = f"{page}\n{read_pages(running, bench, options, facts)}"
         return page, bench.amiss | waits.amiss
+
+
+def measure_pages(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
+    """Measure the pages alone; returns their section, and the errors found."""
+    with stack.running() as running:
+        bench = Bench(running, people(running, 1), options.seconds, is_quick=options.quick)
+        running.start_processes()
+        page = read_pages(running, bench, options, circumstances(running, options))
+        return page, bench.amiss
+
+
+def read_pages(running: Stack, bench: Bench, options: argparse.Namespace, facts: Mapping[str, str]) -> str:
+    """Fill the database with payments, and read each page; returns the section."""
+    say(f"pages: writing {options.payments:,} payments")
+    visited = pages_world.fill(running, bench, options.accounts, options.payments)
+    say("pages: reading")
+    readings = pages.read(running, pages.pages(visited.values), visited.tokens, options.readings)
+    bench.note("pages", pages_report.amiss(readings))
+    return pages_report.render(readings, options.payments, facts)
 
 
 def one_round(
@@ -121,26 +149,18 @@ def one_round(
 def people(running: Stack, accounts: int, database: str = stack.DATABASE) -> World:
     """Create clients with accounts, and an ops user who deposits."""
     with transaction(running.engine(settings.WORKER_ROLE, database)) as connection:
-        ops = newcomer(connection, "ops", user.Role.OPS)
-        clients = [newcomer(connection, f"client{n}", user.Role.CLIENT) for n in range(CLIENTS)]
+        ops = world.newcomer(connection, "ops", user.Role.OPS)
+        clients = [world.newcomer(connection, f"client{n}", user.Role.CLIENT) for n in range(CLIENTS)]
     return world.make(running.engine(settings.GATEWAY_ROLE, database), clients, ops, accounts)
 
 
 def shop(running: Stack) -> User:
     """Create a merchant with a wallet for charges."""
     with transaction(running.engine(settings.WORKER_ROLE)) as connection:
-        merchant = newcomer(connection, "shop", user.Role.MERCHANT)
+        merchant = world.newcomer(connection, "shop", user.Role.MERCHANT)
     with transaction(running.engine(settings.GATEWAY_ROLE)) as connection:
         account.open_wallet(connection, str(uuid7()), account.new_wallet_token(), merchant.id, world.CURRENCY, "bench")
     return merchant
-
-
-def newcomer(connection: Connection, name: str, role: user.Role) -> User:
-    """Create a user with a token."""
-    person = User(str(uuid7()), token.new())
-    user.create(connection, person.id, f"{name}@bench.example", role, name)
-    token.keep(connection, str(uuid7()), person.id, person.token)
-    return person
 
 
 def lengthen(running: Stack, bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:
@@ -178,12 +198,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
     parser.add_argument("--peers", action="store_true", help="measure other systems too: downloads django-hordak")
     parser.add_argument("--long", action="store_true", help="also measure after a long history")
-    parser.add_argument("--only", choices=["waiting"], help="measure only that section")
+    parser.add_argument("--only", choices=["waiting", "pages"], help="measure only that section")
+    parser.add_argument("--payments", type=int, default=1_000_000, help="payments in the database behind the pages")
     parser.add_argument("--waiters", type=int, default=1_000, help="requests held open on one gateway process")
     parser.add_argument("--against", metavar="REV", help="measure only this checkout beside another commit")
     parser.add_argument("--report", type=Path, help="output file (default: bench/report.md)")
     parser.add_argument("--quick", action="store_true", help="a smoke test; by default no report is written")
-    parser.set_defaults(history=10_000_000)
+    parser.set_defaults(history=10_000_000, readings=pages.READINGS)
     options = parser.parse_args()
     if options.seconds is None:
         options.seconds = 6.0 if options.against else 8.0
@@ -191,7 +212,7 @@ def arguments() -> argparse.Namespace:
         options.report = REPORT
     if options.quick:
         options.rounds, options.seconds, options.posting, options.accounts = 1, 0.3, 200, 100
-        options.history, options.waiters = 20_000, 20
+        options.history, options.waiters, options.payments, options.readings = 20_000, 20, 1_000, 1
     return options
 
 

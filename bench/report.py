@@ -16,7 +16,8 @@ Round = Mapping[str, float]
 
 WAITING = "## Waiting"
 COMPARISON = "## Compared with another commit"
-APART = (WAITING, COMPARISON)
+PAGES = "## Pages"
+APART = (WAITING, PAGES, COMPARISON)
 """Headings of the report's last sections, which can be measured alone; sections not measured stay unchanged."""
 
 

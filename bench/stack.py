@@ -82,10 +82,10 @@ class Stack(embedded.stack.Stack, Product):
         """Restart the gateway with a single process; restored at the end of the block."""
         environ = self.processes["gateway"].environ or {}
         try:
-            self._restart_gateway({**environ, "GATEWAY_WORKERS": "1"})
+            self.restart_gateway({**environ, "GATEWAY_WORKERS": "1"})
             yield
         finally:
-            self._restart_gateway(environ)
+            self.restart_gateway(environ)
 
     def start_other(self, name: str, *argv: str, **environ: str) -> Process:
         """Start a program of the environment, in the checkout; it ends with the stack, if not before."""
@@ -112,10 +112,11 @@ class Stack(embedded.stack.Stack, Product):
             for name, family in families.items()
         }
 
-    def _restart_gateway(self, environ: dict[str, str]) -> None:
+    def restart_gateway(self, environ: dict[str, str] | None = None) -> None:
+        """Restart the gateway, in another environment if there is one."""
         gateway = self.processes["gateway"]
         gateway.stop()
-        gateway.environ = environ
+        gateway.environ = environ or gateway.environ
         gateway.start()
         self.wait_ready()
 
@@ -132,10 +133,10 @@ def cpu_seconds_of(root: psutil.Process) -> float:
 
 
 @contextmanager
-def running() -> Iterator[Stack]:
+def running(**environ: str) -> Iterator[Stack]:
     """Fresh servers with a migrated database; stopped and removed at the end of the block."""
     with home.temporary() as place:
-        stack = Stack(place, environ=ENVIRON)
+        stack = Stack(place, environ=ENVIRON | environ)
         try:
             stack.start_servers()
             stack.migrate()

@@ -11,13 +11,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from uuid_utils.compat import uuid7
 
 from bench import load
-from models import payment, pg_arrays
+from models import payment, pg_arrays, token, user
 from models.payment import NewPayment
 from models.session import transaction
+from models.user import Role
 
 CURRENCY = "EUR"
 ACCOUNTS = 10_000
@@ -97,6 +98,14 @@ def new_payment(user: User, kind: str, source: str, target: str, amount: int) ->
 def transfer(source: Account, target: Account) -> NewPayment:
     """A transfer of 1.00 that the source's owner orders."""
     return new_payment(source.owner, "transfer", source.id, target.id, TRANSFER_MINOR)
+
+
+def newcomer(connection: Connection, name: str, role: Role) -> User:
+    """Create a user with a token."""
+    person = User(str(uuid7()), token.new())
+    user.create(connection, person.id, f"{name}@bench.example", role, name)
+    token.keep(connection, str(uuid7()), person.id, person.token)
+    return person
 
 
 def make(gateway: Engine, clients: Sequence[User], ops: User, accounts: int = ACCOUNTS) -> World:

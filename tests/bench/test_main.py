@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import TARGETS, WAITING
+from bench import pages
+from bench.report import PAGES, TARGETS, WAITING
 
 CHECKOUT = Path(__file__).parent.parent.parent
 LATER = {"posting_full", "naive", "hordak"}
@@ -30,4 +31,6 @@ def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
         is_later = {target.figure, target.per} & LATER
         assert bool(is_later) == lines[target.title].endswith((" only |", "(`--long`) |", "later |"))
     assert page.read_text().count("| nothing |") == 10 + 1 + 23  # the books once, after all runs
+    assert f"\n{PAGES}\n" in page.read_text()
+    assert all(page.read_text().count(f"| `{rule.rule}") for rule in pages.rules() if not rule.arguments)
     assert f"\n{WAITING}\n" in page.read_text()
