@@ -131,11 +131,24 @@ def _count(task: str, result: str) -> None:
 
 def is_broker_up(redis_url: str) -> bool:
     """Return True if the broker answers a ping in time."""
-    timeouts = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
-    if redis_url.startswith("unix://"):
-        del timeouts["socket_connect_timeout"]
     try:
-        with Redis.from_url(redis_url, **timeouts, retry=None) as client:
+        with _impatient_client(redis_url) as client:
             return bool(client.ping())
     except RedisError:
         return False
+
+
+def depths(redis_url: str) -> dict[str, int] | None:
+    """The number of messages in each queue; None if the broker does not answer in time."""
+    try:
+        with _impatient_client(redis_url) as client:
+            return {queue: int(client.llen(queue)) for queue in dict.fromkeys(QUEUE_OF.values())}
+    except RedisError:
+        return None
+
+
+def _impatient_client(redis_url: str) -> Redis:
+    timeouts = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
+    if redis_url.startswith("unix://"):
+        del timeouts["socket_connect_timeout"]
+    return Redis.from_url(redis_url, **timeouts, retry=None)

@@ -48,6 +48,9 @@ QUEUE_OF = {
 
 QUEUES = tuple(dict.fromkeys(QUEUE_OF.values()))
 
+QUEUE_OF_KIND = {"posting": BELLS, "upkeep": UPKEEP, "rails": RAILS, "webhooks": WEBHOOKS}
+"""The queue of each kind of workers, by the beginning of their names."""
+
 SWEEP_SECONDS = 3.0
 
 TIMETABLE = {

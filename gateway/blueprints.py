@@ -18,19 +18,23 @@ from gateway.identity.session_routes import sessions
 from gateway.identity.sign_up_routes import sign_up
 from gateway.ops.action_routes import ops_actions
 from gateway.ops.adjustment_routes import adjustments
+from gateway.ops.assignment_routes import assignments
 from gateway.ops.batch_routes import batches
 from gateway.ops.breach_routes import breaches
 from gateway.ops.closing_routes import closings
 from gateway.ops.explanation_routes import explanations
 from gateway.ops.freeze_routes import freezes
 from gateway.ops.health_routes import health
+from gateway.ops.note_routes import notes
 from gateway.ops.overview_routes import overview
 from gateway.ops.pause_routes import pauses
 from gateway.ops.payment_routes import ops_payments
+from gateway.ops.rail_routes import rails as ops_rails
 from gateway.ops.related_routes import related
 from gateway.ops.resolution_routes import resolutions
 from gateway.ops.routes import ops
 from gateway.ops.search_routes import searches
+from gateway.ops.worker_routes import workers
 from gateway.payments.action_routes import endings
 from gateway.payments.create_routes import orders, withdrawals
 from gateway.payments.receipt_routes import receipts
@@ -42,6 +46,7 @@ from gateway.wallets.history_routes import history
 from gateway.wallets.routes import wallets
 from gateway.webhooks.delivery_routes import webhook_deliveries
 from gateway.webhooks.endpoint_routes import webhook_endpoints
+from gateway.webhooks.ops_routes import ops_webhooks
 
 BLUEPRINTS = (
     sign_up,
@@ -73,16 +78,21 @@ BLUEPRINTS = (
     webhook_endpoints,
     webhook_deliveries,
     overview,
+    assignments,
     searches,
     ops_payments,
     ops_actions,
     explanations,
     related,
+    notes,
     resolutions,
     batches,
     adjustments,
     freezes,
     pauses,
+    ops_rails,
+    ops_webhooks,
+    workers,
     reconciliations,
     closings,
     breaches,

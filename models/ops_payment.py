@@ -6,7 +6,17 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from models import inquiry, payment_action, payment_command, payment_lookup, payment_stuck, payment_view, resolution
+from models import (
+    inquiry,
+    payment_action,
+    payment_command,
+    payment_lookup,
+    payment_note,
+    payment_stuck,
+    payment_view,
+    resolution,
+)
+from models.audit import AuditEntry
 from models.inquiry import Inquiry
 from models.keyset import START, Cursor
 from models.payment_search import Page, RowKey
@@ -54,6 +64,7 @@ class OpsPayment(NamedTuple):
     commands: list[dict[str, object]]
     inquiries: list[Inquiry]
     resolutions: list[Resolution]
+    notes: list[AuditEntry]
 
 
 PROGRESS = """
@@ -77,6 +88,7 @@ def by_id(connection: Connection, id: str) -> OpsPayment | None:
         payment_command.about(connection, id),
         inquiry.about(connection, id),
         resolution.page(connection, RESOLUTIONS_MAX, payment_id=id),
+        payment_note.about(connection, id),
     )
 
 

@@ -82,6 +82,9 @@ SERIES = f"""{SAMPLE}
 SELECT now() AS at,
        (SELECT jsonb_agg(slot ORDER BY slot->>'begins_at') FROM (
            SELECT jsonb_build_object('begins_at', w.begins_at, 'is_estimate', w.is_estimate, {STATE_SUMS},
+               'oldest_due_seconds', (
+                   SELECT max(b.oldest_due_seconds) FROM backlog_samples b WHERE b.minute >= w.begins_at
+                       AND b.minute < w.begins_at + make_interval(secs => %(seconds)s)),
                'failures', coalesce(jsonb_object_agg(c.failure_code, round(c.rows * w.weight))
                                     FILTER (WHERE c.failure_code IS NOT NULL), '{{}}')) AS slot
            FROM weights w LEFT JOIN counted c ON c.number = w.number

@@ -37,5 +37,6 @@ def _window(window: dict[str, Any]) -> dict[str, Any]:
 
 
 def _slot(slot: dict[str, Any]) -> dict[str, Any]:
+    oldest = {"oldest_due_seconds": slot["oldest_due_seconds"]}
     failures = [{"failure": code, "count": int(count)} for code, count in sorted(slot["failures"].items())]
-    return {**_outcomes(slot), "begins_at": slot["begins_at"], "failures": failures}
+    return {**_outcomes(slot), "begins_at": slot["begins_at"], "failures": failures, **oldest}

@@ -119,6 +119,16 @@ def redeliver(connection: Connection, id: str) -> Delivery | None:
     return by_id(connection, id)
 
 
+def reset(connection: Connection, id: str) -> bool:
+    """Send it again now, unless it is due already with all its tries; returns whether that changed anything."""
+    changed = connection.exec_driver_sql(
+        f"UPDATE webhook_deliveries SET {_RESET} WHERE id = %s"
+        " AND (state <> 'pending' OR next_attempt_at > now() OR tries_left < 10)",
+        (id,),
+    )
+    return bool(changed.rowcount)
+
+
 REDELIVER_RANGE = f"""
 WITH matching AS (
     SELECT d.id FROM webhook_deliveries d

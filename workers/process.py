@@ -13,6 +13,7 @@ from models import preflight as preflights
 from models.checkpoint import SigningKey
 from models.rules.webhook_url import UrlPolicy, networks_of
 from models.session import POOL_SIZE, DatabaseUnavailable, Engine, open_engine, transaction
+from models.worker_view import WORKER_PREFIX
 from workers.mail import MailSender
 from workers.onboarding import BonusError, Onboarding, parse_bonus
 from workers.posting.poster import Poster
@@ -26,6 +27,9 @@ log = structlog.get_logger("worker")
 
 RECONNECT_SECONDS = 1.0
 
+APPLICATION_LENGTH_MAX = 63
+"""PostgreSQL cuts the name of a connection here."""
+
 HEARTBEAT_SECONDS = 2.0
 """A busy worker records its heartbeat no more often than this."""
 
@@ -33,7 +37,8 @@ HEARTBEAT_SECONDS = 2.0
 @cache
 def engine() -> Engine:
     """Connections in the worker's role."""
-    opened = open_engine(_url(), application="payments-worker")
+    application = f"{WORKER_PREFIX}{worker_name}" if worker_name else WORKER_PREFIX.strip()
+    opened = open_engine(_url(), application=application[:APPLICATION_LENGTH_MAX])
     metrics.watch_pool(opened, POOL_SIZE)
     return opened
 

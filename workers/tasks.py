@@ -21,7 +21,7 @@ from celery_config import (
     WELCOME,
     app,
 )
-from models import login_throttle, partitions, payment, selection, webhook_queue
+from models import backlog, login_throttle, partitions, payment, selection, webhook_queue
 from models.heartbeat import BEAT
 from models.session import Contention, DatabaseUnavailable, NoPartition, StatementTimeout, transaction
 from workers import auditor, process, task_loop
@@ -66,12 +66,14 @@ def dispatch(self) -> None:
 
 @app.task(name=SWEEP)
 def sweep() -> None:
-    """Ring if any payment is due or has to end: after lost bells, reached deadlines and worker deaths."""
+    """Ring if any payment is due or has to end, after lost bells and worker deaths; and sample the backlog."""
     with _exclusive(SWEEP):
         with transaction(process.engine()) as connection:
             due = payment.is_anything_due(connection) or payment.is_anything_to_end(connection)
         if due:
             publish()
+        with transaction(process.engine()) as connection:
+            backlog.sample(connection)
 
 
 @app.task(name=HEARTBEAT, bind=True)
@@ -118,12 +120,14 @@ def carry_out_batches() -> None:
 
 @app.task(name=FORGET)
 def forget() -> None:
-    """Delete expired login attempts, selections and old webhook deliveries."""
+    """Delete expired login attempts, selections, samples of the backlog and old webhook deliveries."""
     with _exclusive(FORGET):
         with transaction(process.engine()) as connection:
             selection.forget_old(connection)
         with transaction(process.engine()) as connection:
             login_throttle.forget_old(connection)
+        with transaction(process.engine()) as connection:
+            backlog.forget_old(connection)
         with transaction(process.engine()) as connection:
             deleted = webhook_queue.forget_old(connection)
         if deleted == webhook_queue.FORGOTTEN_MAX:

@@ -29,7 +29,8 @@ SCOPES: dict[str, frozenset[str]] = {
     Role.OPS: BASE_SCOPES
     | READ_ALL
     | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
-    | {"ops:reconciliations", "ops:breaches", "ops:payments", "ops:resolutions", "ops:freeze", "ops:pause"},
+    | {"ops:reconciliations", "ops:breaches", "ops:payments", "ops:resolutions", "ops:freeze", "ops:pause"}
+    | {"ops:webhooks", "ops:assignments", "ops:notes"},
     Role.AUDITOR: BASE_SCOPES | READ_ALL,
     Role.MEMBER: OWN_SCOPES,
 }

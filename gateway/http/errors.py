@@ -89,6 +89,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "selection_expired": ProblemType(409, "The selection has expired"),
     "batch_ended": ProblemType(409, "The batch was stopped or is done"),
     "nothing_to_retry": ProblemType(409, "No payment of the batch can be retried"),
+    "item_taken": ProblemType(409, "Another ops user has taken it"),
     "adjustment_decided": ProblemType(409, "The adjustment has already been approved or rejected"),
     "pause_ending": ProblemType(409, "The pause before is being ended", retryable=True),
     "line_matched": ProblemType(409, "The line is already matched with a payment"),

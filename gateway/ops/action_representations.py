@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from models import payment_note
 from models.ops_payment import OpsPayment
 from models.representations import ViewerLike, iso, payment_body
 from models.resolution import Resolution
@@ -27,6 +28,7 @@ def review_body(reviewed: OpsPayment, viewer: ViewerLike) -> dict[str, Any]:
             {**_plain(inquiry._asdict()), "differences": inquiry.differences} for inquiry in reviewed.inquiries
         ],
         "resolutions": [resolution_body(resolution) for resolution in reviewed.resolutions],
+        "notes": [payment_note.body(note) for note in reviewed.notes],
     }
 
 

@@ -152,6 +152,20 @@ class CommandSchema(Output):
     outcome = or_null(CommandOutcome)
 
 
+class NoteInput(Input):
+    """What an ops user writes down about a payment."""
+
+    text = Text(REASON_LENGTH_MAX, required=True)
+
+
+class NoteSchema(Output):
+    """A note of an ops user about a payment."""
+
+    text = ma.fields.String()
+    written_by = ma.fields.String()
+    created_at = ma.fields.DateTime()
+
+
 class PaymentReviewSchema(Output):
     """A payment as ops users see it: what they may do now and what not, its payout, and what was done about it."""
 
@@ -164,3 +178,4 @@ class PaymentReviewSchema(Output):
     commands = ma.fields.List(ma.fields.Nested(CommandSchema))
     inquiries = ma.fields.List(ma.fields.Nested(InquirySchema))
     resolutions = ma.fields.List(ma.fields.Nested(ResolutionSchema))
+    notes = ma.fields.List(ma.fields.Nested(NoteSchema))

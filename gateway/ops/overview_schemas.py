@@ -45,6 +45,7 @@ class OverviewSlotSchema(OutcomesSchema):
 
     begins_at = ma.fields.DateTime()
     failures = ma.fields.List(ma.fields.Nested(OverviewFailureSchema))
+    oldest_due_seconds = ma.fields.Float(allow_none=True)
 
 
 class OverviewCountSchema(Output):

@@ -30,14 +30,26 @@ KEPT = (
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
+class ApiFile(NamedTuple):
+    """A file as the body of a request, and its media type; `name` is what a shell would send."""
+
+    data: bytes
+    media_type: str
+    name: str
+
+
 class ApiCall(NamedTuple):
-    """A request to the API; `headers` are those besides Authorization and Content-Type."""
+    """A request to the API; `headers` are those besides Authorization and Content-Type.
+
+    Its body is JSON, or a file.
+    """
 
     method: str
     path: str
     query: Mapping[str, str] = EMPTY
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = EMPTY
+    file: ApiFile | None = None
 
     @property
     def target(self) -> str:
@@ -53,6 +65,8 @@ class ApiCall(NamedTuple):
             words += ["-H", f"{name}: {value}"]
         if self.body is not None:
             words += ["-H", f"Content-Type: {JSON}", "-d", json.dumps(self.body, ensure_ascii=False)]
+        if self.file is not None:
+            words += ["-H", f"Content-Type: {self.file.media_type}", "--data-binary", f"@{self.file.name}"]
         return f'{shlex.join(words)} -H "Authorization: Bearer $TOKEN"'
 
 
@@ -119,6 +133,8 @@ def require(call: ApiCall, token: str | None) -> ApiAnswer:
 
 def _environ(call: ApiCall, token: str | None) -> Environ:
     body = b"" if call.body is None else json.dumps(call.body).encode()
+    if call.file is not None:
+        body = call.file.data
     environ: Environ = {name: request.environ[name] for name in KEPT if name in request.environ}
     environ |= {
         "REQUEST_METHOD": call.method,
@@ -131,6 +147,8 @@ def _environ(call: ApiCall, token: str | None) -> Environ:
     }
     if call.body is not None:
         environ["CONTENT_TYPE"] = JSON
+    if call.file is not None:
+        environ["CONTENT_TYPE"] = call.file.media_type
     if token is not None:
         environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in call.headers.items()}

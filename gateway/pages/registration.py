@@ -7,14 +7,35 @@ from gateway.pages.app import access, controls, home, members, orders, profile, 
 from gateway.pages.app import payment as app_payment
 from gateway.pages.app import payments as app_payments
 from gateway.pages.app.pages import app_pages
-from gateway.pages.console import overview, payment, payments, retries, search
+from gateway.pages.console import (
+    adjustments,
+    bulks,
+    overview,
+    payment,
+    payments,
+    rails,
+    reconciliation,
+    retries,
+    search,
+    workers,
+)
+from gateway.pages.console import webhooks as console_webhooks
 from gateway.pages.console.pages import console
 from gateway.pages.second_factor import second_factor_pages
 from gateway.pages.sign_in import signing_in
 from gateway.pages.static_files import static_files
 
 NAVIGATION = {
-    "/console": [("Overview", "/console"), ("Payments", "/console/payments"), ("Batches", "/console/batches")],
+    "/console": [
+        ("Overview", "/console"),
+        ("Payments", "/console/payments"),
+        ("Batches", "/console/batches"),
+        ("Bulks", "/console/bulks"),
+        ("Rails", "/console/rails"),
+        ("Reconciliation", "/console/reconciliation"),
+        ("Webhooks", "/console/webhooks"),
+        ("Workers", "/console/workers"),
+    ],
     "/app": [
         ("Wallets", "/app"),
         ("Payments", "/app/payments"),
@@ -31,7 +52,10 @@ NAVIGATION_SCOPES = {"/app/closing": "members:read", "/app/members": "members:re
 """The scopes without which a link is not shown: members:read is of merchants alone."""
 
 SIGN_IN = (password_reset, invitations)
-CONSOLE = (overview, payments, retries, payment, search)
+CONSOLE = (
+    *(overview, payments, retries, payment, search),
+    *(bulks, rails, reconciliation, adjustments, console_webhooks, workers),
+)
 """The modules that add their pages to the blueprint of others when they are imported."""
 
 APP = (home, wallet, controls, statements, app_payments, app_payment, orders, webhooks, members, access, profile)

@@ -1,12 +1,12 @@
 """The blueprints of pages: each page needs a session of a role that may see it, and each form its token."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import flask
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.auth.tokens import Caller
@@ -33,6 +33,12 @@ HOME = {OPS: "/console", AUDITOR: "/console"}
 """The first page of a role; that of all others is OTHER_HOME."""
 
 OTHER_HOME = "/app"
+
+
+FORM_BYTES = 64 * 1024
+"""Room for the fields beside a file."""
+
+View = TypeVar("View", bound=Callable[..., Response])
 
 
 class Visitor(NamedTuple):
@@ -84,11 +90,22 @@ def download(path: str, query: dict[str, str], media_type: str) -> Response:
     return fetch(ApiCall("GET", path, query), media_type, visitor().token)
 
 
+def takes_file(bytes_max: int) -> Callable[[View], View]:
+    """Decorator: the form of this page brings a file of up to so many bytes."""
+
+    def decorator(view: View) -> View:
+        view.form_bytes_max = bytes_max + FORM_BYTES  # type: ignore[attr-defined]
+        return view
+
+    return decorator
+
+
 def page_blueprint(name: str, prefix: str, roles: Collection[str] | None) -> flask.Blueprint:
     """A blueprint of pages below the prefix for these roles, None for all; whatever is added to it is guarded."""
     blueprint = flask.Blueprint(name, __name__, url_prefix=prefix)
     blueprint.before_request(partial(enter, roles))
     blueprint.after_request(page_security.secure)
+    blueprint.teardown_request(lambda _: request.close())  # large files of forms are on the disk
     add_error_pages(blueprint)
     blueprint.add_url_rule("/<path:rest>", f"{name}_unknown", _unknown, methods=["GET", "POST"])
     return blueprint
@@ -115,6 +132,8 @@ def enter(roles: Collection[str] | None) -> Response | None:
     me = answer.body
     g.visitor = Visitor(token, answer.caller, me.get("name", ""), me.get("email", ""))
     if request.method == "POST":
+        view = current_app.view_functions[request.endpoint or ""]
+        request.max_content_length = getattr(view, "form_bytes_max", request.max_content_length)
         page_security.check_form(token)
     if answer.code == ENROLMENT_REQUIRED:
         return None if request.path.startswith(SECOND_FACTOR) else redirect(SECOND_FACTOR)

@@ -40,7 +40,7 @@ def list_deliveries(query: Body, id: str) -> JsonAnswer:
     with statements(services().engine) as connection:
         readable(webhook_endpoint.by_id(connection, path_id(id)))
     filters = {"states": query.get("state"), "names": query.get("type")}
-    return paginated(query, webhook_delivery.page, _body, endpoint_id=id, **filters)
+    return paginated(query, webhook_delivery.page, delivery_body, endpoint_id=id, **filters)
 
 
 @webhook_deliveries.route("/webhook-endpoints/<id>/redeliver", methods=["POST"])
@@ -68,7 +68,7 @@ def get_delivery(id: str) -> JsonAnswer:
     with statements(services().engine) as connection:
         delivery = readable(webhook_delivery.by_id(connection, path_id(id)))
         attempts = webhook_delivery.attempts(connection, id)
-    return {**_body(delivery), "tries": [_attempt_body(attempt) for attempt in attempts]}, {}
+    return {**delivery_body(delivery), "tries": [_attempt_body(attempt) for attempt in attempts]}, {}
 
 
 @webhook_deliveries.route("/webhook-deliveries/<id>/redeliver", methods=["POST"])
@@ -80,10 +80,11 @@ def redeliver(_: Body, id: str) -> JsonAnswer:
     with transaction(services().engine) as connection:
         owned(webhook_delivery.by_id(connection, path_id(id)))
         redelivered = found(webhook_delivery.redeliver(connection, id))
-    return _body(redelivered), {"Location": f"/v1/webhook-deliveries/{id}"}
+    return delivery_body(redelivered), {"Location": f"/v1/webhook-deliveries/{id}"}
 
 
-def _body(delivery: Delivery) -> Body:
+def delivery_body(delivery: Delivery) -> Body:
+    """The JSON of a delivery."""
     return {
         "id": delivery.id,
         "endpoint": delivery.endpoint_id,

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from models.session import transaction
+from tests.models.constraint_attacks.assignments import ASSIGNMENTS, SAMPLES_AND_FILES
 from tests.models.constraint_attacks.freezes import FREEZES_AND_PAUSES
 from tests.models.granted_columns import (
     ACCOUNT,
@@ -30,10 +31,19 @@ READ_BY_BOTH = {
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
         *("payment_references", "events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
         *("commission_terms", "exchange_rates", "quotes", "adjustments", "bulks", "bank_accounts"),
-        *("instructions", "returns", "rail_positions", "inquiries", "resolutions"),
+        *("instructions", "returns", "rail_positions", "rail_files", "inquiries", "resolutions"),
         *("bank_statements", "bank_statement_lines", "bank_statement_counts"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
-        *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
+        *(
+            "selections",
+            "batches",
+            "batch_items",
+            "freezes",
+            "pauses",
+            "paused_payments",
+            "assignments",
+            "backlog_samples",
+        ),
         *("refund_totals", "ledger_batches", "breaches", "verification_positions"),
         *("receipt_keys", "checkpoints", "memberships", "invitations", "makers"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
@@ -48,7 +58,7 @@ TABLE_RIGHTS = {
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")}
     | {("SELECT", "webhook_secrets")}
     | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts"), ("DELETE", "selections")}
-    | {("DELETE", "paused_payments"), ("DELETE", "second_factors")},
+    | {("DELETE", "paused_payments"), ("DELETE", "second_factors"), ("DELETE", "backlog_samples")},
 }
 COLUMN_RIGHTS = {
     "payments_gateway": {
@@ -75,7 +85,7 @@ COLUMN_RIGHTS = {
         },
         ("UPDATE", "bulks"): {"total", "lines", "is_open"},
         **ADJUSTMENTS,
-        **FREEZES_AND_PAUSES,
+        **(FREEZES_AND_PAUSES | ASSIGNMENTS),
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
         ("UPDATE", "payment_references"): {"payment_id"},
         ("INSERT", "users"): {"id", "email", "role"} | SELF,
@@ -161,7 +171,7 @@ COLUMN_RIGHTS = {
         ("UPDATE", "resolutions"): OPS_ACTIONS["UPDATE", "resolutions"]
         | {"executed_at", "refusal", "bank_answer", "bank_answered_at"},
         ("UPDATE", "commands"): {"decided_at", "outcome"},
-        **FREEZES_AND_PAUSES,
+        **(FREEZES_AND_PAUSES | ASSIGNMENTS),
         ("INSERT", "freezes"): FREEZES_AND_PAUSES["INSERT", "freezes"] | {"breach_id"},
         ("UPDATE", "pauses"): {"resume_reason", "resumed_by", "resumed_at", "released_at"},
         ("INSERT", "paused_payments"): {"payment_id", "pause_id", "due_at"},
@@ -184,6 +194,7 @@ COLUMN_RIGHTS = {
         ("UPDATE", "event_positions"): {"xact", "sequence", "updated_at"},
         ("INSERT", "payment_attempts"): {"payment_id", "actor", "attempt", "error", "next_attempt_at"},
         ("INSERT", "rail_positions"): {"rail", "position"},
+        **SAMPLES_AND_FILES,
         ("UPDATE", "rail_positions"): {"position", "updated_at"},
         ("INSERT", "audit_log"): DEED,
     },

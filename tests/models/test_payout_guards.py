@@ -2,9 +2,10 @@
 
 import pytest
 
-from models import bank_return, payout
+from models import bank_return, payout, rail
 from models.bank_return import Return
 from models.payout import Counterparty, FinalAnswer
+from models.rail import BankFile
 from models.session import transaction
 from tests.builders import Builder
 from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, insert, stopper
@@ -30,6 +31,7 @@ def names(shared_world: Builder) -> dict[str, str]:
         assert bank_return.give_back(connection, 9) == 1
         bank_return.keep(connection, "r", [Return("2", ids[1], 4), Return("3", ids[1], 4)])
         payout.move_position(connection, "r", "9")
+        rail.note_files(connection, "r", [BankFile("read", "kept.xml", 1)])
     return {"open": ids[0], "done": ids[1], "ann": ann, "rich": rich, "wire": wire}
 
 
@@ -50,6 +52,11 @@ def came_back(**columns: str) -> str:
 def command(kind: str, **columns: str) -> str:
     values = {"id": "%(new)s", "kind": f"'{kind}'", "payment_id": "%(open)s"} | columns
     return insert("commands", values)
+
+
+def file(**columns: str) -> str:
+    values = {"id": "%(new)s", "rail": "'r'", "state": "'read'", "name": "'a.xml'", "items": "1"} | columns
+    return insert("rail_files", values)
 
 
 def gave_back(assignments: str, bank_id: str) -> str:
@@ -114,6 +121,15 @@ ATTACKS = [
     ("returns_are_never_deleted", "DELETE FROM returns", OWNER_ALONE),
     ("returns_are_never_truncated", "TRUNCATE returns", OWNER_ALONE),
     ("rail_positions_are_bounded", "UPDATE rail_positions SET position = repeat('x', 501)", WORKER_MAY_TRY),
+    (NO_BREAK, file(), WORKER_MAY_TRY),
+    ("rail_files_once", file(name="'kept.xml'"), WORKER_MAY_TRY),
+    ("rail_files_state_is_known", file(state="'lost'"), WORKER_MAY_TRY),
+    ("rail_files_are_named", file(name="''"), WORKER_MAY_TRY),
+    ("rail_files_items_are_counted_unless_broken", file(items="NULL"), WORKER_MAY_TRY),
+    ("rail_files_items_are_counted_unless_broken", file(state="'broken'"), WORKER_MAY_TRY),
+    ("rail_files_are_append_only", "UPDATE rail_files SET items = 2", OWNER_ALONE),
+    ("rail_files_are_append_only", "DELETE FROM rail_files", OWNER_ALONE),
+    ("rail_files_are_never_truncated", "TRUNCATE rail_files", OWNER_ALONE),
     ("commands_are_a_users_or_the_banks", command("cancel"), {}),
     ("commands_are_a_users_or_the_banks", command("confirm", user_id="%(ann)s"), {
         "worker": DENIED, "gateway": "commands_of_the_bank_are_the_workers",

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from models.user import Role
 from tests.builders import Builder, new_id, scalar
-from tests.models.constraint_attacks import ATTACKS, batches, members, second_factors
+from tests.models.constraint_attacks import ATTACKS, assignments, batches, members, second_factors
 from tests.models.constraint_attacks.statements import stopper, tried
 
 
@@ -61,6 +61,7 @@ def names(shared_world: Builder) -> dict[str, str]:
         )
         connection.exec_driver_sql(second_factors.SETUP + members.SETUP, {"ann": ann, "shop": shop})
         proofs |= stop(connection, capped, ops, chief)
+        connection.exec_driver_sql(assignments.SETUP)
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})
         part = scalar(

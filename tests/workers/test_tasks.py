@@ -104,6 +104,14 @@ def test_sweep_finds_the_oldest_payment(books: Books, bells: redis.Redis, waitin
     assert bells.llen("payments") == 1
     run(tasks.post)
     assert books.kept(waiting).state == "COMPLETED"
+    run(tasks.sweep)  # which samples the backlog: the oldest of a minute is kept
+    with books.as_owner() as connection:
+        oldest = connection.exec_driver_sql("SELECT max(oldest_due_seconds), sum(waiting) FROM backlog_samples").one()
+        assert (oldest[0] >= 400 * 24 * 3600, oldest[1]) == (True, 1)
+        connection.exec_driver_sql("UPDATE backlog_samples SET minute = minute - interval '9 days'")
+    run(tasks.forget)
+    with books.as_owner() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM backlog_samples").scalar_one() == 0
 
 
 @pytest.mark.parametrize("task", [tasks.heartbeat, tasks.post, tasks.instruct])

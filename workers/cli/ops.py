@@ -3,6 +3,7 @@
 from workers.cli import (
     ops_actions,
     ops_adjustments,
+    ops_assignments,
     ops_batches,
     ops_books,
     ops_closing,
@@ -11,9 +12,11 @@ from workers.cli import (
     ops_overview,
     ops_pauses,
     ops_payments,
+    ops_rails,
     ops_reconciliations,
     ops_search,
     ops_users,
+    ops_webhooks,
 )
 from workers.cli.group import WorkerGroup
 from workers.cli.ops_canary import canary
@@ -32,6 +35,9 @@ COMMANDS = (
     *ops_closing.COMMANDS,
     *ops_commissions.COMMANDS,
     *ops_pauses.COMMANDS,
+    *ops_rails.COMMANDS,
+    *ops_assignments.COMMANDS,
+    *ops_webhooks.COMMANDS,
     canary,
 )
 

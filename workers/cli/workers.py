@@ -1,12 +1,15 @@
 """`flask workers alive`: reports problems of the workers and their queues, with the worker's database role."""
 
+import json
 import socket
+from typing import Any
 
 import click
 
 import bell
 import settings
-from models import health, heartbeat
+from celery_config import QUEUE_OF_KIND
+from models import health, heartbeat, worker_view
 from models.health import KINDS
 from models.session import transaction
 from workers import process
@@ -18,6 +21,25 @@ NAME_LENGTH_MAX = 255
 """Length of a worker's name, as in the column of its heartbeats."""
 
 workers_cli = WorkerGroup("workers", help="Check the workers (with the worker's database role).")
+
+
+@workers_cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def list_workers(as_json: bool) -> None:
+    """List the workers and their queues, who posts now, and the newest posted batches."""
+    depths = bell.depths(settings.load().redis_url)
+    with transaction(process.engine()) as connection:
+        body = worker_view.body(worker_view.view(connection), depths, QUEUE_OF_KIND)
+    if as_json:
+        click.echo(json.dumps(body))
+        return
+    for name in ("workers", "queues", "posters", "batches"):
+        rows: list[dict[str, Any]] = body[name]
+        if rows:
+            columns = list(rows[0])
+            cells = [["" if row[column] is None else str(row[column]) for column in columns] for row in rows]
+            table.show([column.replace("_", " ") for column in columns], cells)
+            click.echo()
 
 
 @workers_cli.command("alive")

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from models.bank_return import Return
 from models.payout import Payout
+from models.rail import BankFile
 
 
 class PayoutState(StrEnum):
@@ -69,3 +70,11 @@ class Rail(Protocol):
         Raises RailUnavailable.
         """
         ...
+
+
+@runtime_checkable
+class FileRail(Protocol):
+    """A rail that exchanges files with its bank."""
+
+    handled_files: list[BankFile]
+    """Files that were written and read, and are not noted in the database yet; who notes them removes them."""

@@ -18,7 +18,7 @@ from models.circuit_breaker import CircuitBreaker
 from models.payout import FinalAnswer, Payout, Retry
 from models.rules.retry import backoff_seconds
 from models.session import Connection, Contention, DatabaseUnavailable, Engine, StatementTimeout, transaction
-from workers.rails import inquiries
+from workers.rails import bank_files, inquiries
 from workers.rails.bank_words import REASON_LENGTH_MAX, REFERENCE_LENGTH_MAX, clean, final_answer
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, RailUnavailable
 
@@ -85,7 +85,9 @@ class PayoutSender:
             claimed, answered = self.send()
             has_answers |= answered > 0
             remains = claimed == self.rail.batch_max
-        return self.poll_updates() or has_answers, remains
+        has_updates = self.poll_updates()
+        bank_files.note(self.engine, self.rail)
+        return has_updates or has_answers, remains
 
     def send(self) -> tuple[int, int]:
         """Send or ask about one batch; returns the numbers of payouts claimed and of payouts with a final answer."""

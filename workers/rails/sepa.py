@@ -8,6 +8,7 @@ import structlog
 
 from models.iso20022 import InvalidFile
 from models.payout import Payout
+from models.rail import BankFile
 from models.rules.sepa import is_in_sepa
 from models.sepa_charset import plain
 from workers.rails.base import PayoutAnswer, PayoutState, RailUnavailable
@@ -48,6 +49,7 @@ class SepaRail:
     def __init__(self, outbox: Path, inbox: Path, debtor: Debtor) -> None:
         self._outbox, self._inbox, self._debtor = Outbox(outbox), Inbox(inbox), debtor
         self._read: tuple[str, list[Item]] = ("", [])
+        self.handled_files: list[BankFile] = []
 
     def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Write the payouts that are in no file yet into one file; SEPA's rules may reject some."""
@@ -79,9 +81,9 @@ class SepaRail:
             for file in self._inbox.files():
                 items, start = self._items(file), int(count) if file.hash == hash else 0
                 if items is None:
-                    self._inbox.put_away(file, BROKEN)
+                    self.handled_files.append(BankFile(BROKEN, self._inbox.put_away(file, BROKEN), None))
                 elif start >= len(items):
-                    self._inbox.put_away(file, DONE)
+                    self.handled_files.append(BankFile("read", self._inbox.put_away(file, DONE), len(items)))
                     log.info("file of the bank read", file=file.path.name, items=len(items))
                 else:
                     page = items[start : start + ITEMS_MAX]
@@ -106,6 +108,7 @@ class SepaRail:
                 return {payouts[0].payment_id: PayoutAnswer(PayoutState.REJECTED, "it does not fit pain.001")}
             return {id: answer for payout in payouts for id, answer in self._write([payout]).items()}
         self._outbox.write(message_id, data, keys)
+        self.handled_files.append(BankFile("written", f"{message_id}.xml", len(keys)))
         log.info("file for the bank written", message=message_id, payments=len(keys))
         return {}
 

@@ -118,11 +118,13 @@ class Inbox:
                 else:
                     yield received
 
-    def put_away(self, file: ReceivedFile, where: str) -> None:
-        """Move a file to `done` or `broken`, under a name unique to its content."""
+    def put_away(self, file: ReceivedFile, where: str) -> str:
+        """Move a file to `done` or `broken`; returns its name there, which is unique to its content."""
         folder = self._folder / where
         folder.mkdir(mode=0o700, exist_ok=True)
-        file.path.rename(folder / f"{file.hash[:16]}-{file.path.name[-NAME_LENGTH_KEPT:]}")
+        name = f"{file.hash[:16]}-{file.path.name[-NAME_LENGTH_KEPT:]}"
+        file.path.rename(folder / name)
+        return name
 
 
 def _read(path: Path) -> ReceivedFile:

@@ -6,6 +6,7 @@ both; a query parameter has no schema, so only its bare name is looked up.
 
 from gateway.http.openapi.bulk_descriptions import BULK_DESCRIPTIONS
 from gateway.http.openapi.closing_descriptions import CLOSING_DESCRIPTIONS
+from gateway.http.openapi.desk_descriptions import DESK_DESCRIPTIONS
 from gateway.http.openapi.identity_descriptions import IDENTITY_DESCRIPTIONS
 from gateway.http.openapi.ops_descriptions import OPS_DESCRIPTIONS
 from gateway.http.openapi.overview_descriptions import OVERVIEW_DESCRIPTIONS
@@ -18,6 +19,7 @@ DESCRIPTIONS: dict[str, str] = {
     **OVERVIEW_DESCRIPTIONS,
     **IDENTITY_DESCRIPTIONS,
     **CLOSING_DESCRIPTIONS,
+    **DESK_DESCRIPTIONS,
     **PAUSE_DESCRIPTIONS,
     **RETRY_DESCRIPTIONS,
     "account": "The id of the account.",

@@ -10,6 +10,7 @@ METHODS = ("get", "put", "post", "delete", "patch")
 
 ACTIONS = {
     *("acknowledge", "approve", "ask", "cancel", "capture", "close", "confirm", "disable", "dismiss", "fail", "match"),
+    "give-back",
     *("redeliver", "reject", "reset-second-factor"),
     *("resolve", "resume", "retry", "roll", "rotate", "rotate-secret", "stop", "test", "thaw", "void"),
 }
@@ -34,6 +35,7 @@ IRREGULAR = {
     ("get", "/v1/payments/{id}/socket"): "open_payment_socket",
     ("get", "/v1/ops/audit"): "list_ops_audit",
     ("get", "/v1/ops/search"): "search_ops",
+    ("get", "/v1/ops/workers"): "get_ops_workers",
 }
 """Operation ids that do not follow the rule of `operation_id`."""
 

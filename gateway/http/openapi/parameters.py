@@ -25,6 +25,10 @@ IN_PATH: dict[str, Parameter] = {
     "id": {"schema": {"type": "string", "format": "uuid"}, "description": "The id of the {thing}."},
     "token": {"schema": {"type": "string", **WalletToken().metadata}, "description": "The token of the {thing}."},
     "code": {"schema": {"type": "string", **CurrencyCode().metadata}, "description": "The code of the {thing}."},
+    "rail": {
+        "schema": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,29}$"},
+        "description": "The name of the {thing}.",
+    },
     "line": {"schema": {"type": "integer", "minimum": 1}, "description": "The number of the {thing}, from 1."},
 }
 

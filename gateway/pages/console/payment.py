@@ -1,14 +1,14 @@
 """/console/payments/{id}: one payment, all that happened to it, and the verbs that are legal now."""
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response, request
 
 from gateway.pages.api_calls import ApiAnswer
 from gateway.pages.console.pages import console
-from gateway.pages.console.payment_verbs import VERBS
-from gateway.pages.formats import duration, moment
+from gateway.pages.console.payment_verbs import NOTE, VERBS
+from gateway.pages.formats import duration, moment, pretty
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import redirect, render
 from gateway.pages.verbs import offered
@@ -24,15 +24,28 @@ def payment(id: str) -> Response:
     return _page(id)
 
 
+@console.get("/payments/<id>/payment.json")
+def payment_json(id: str) -> Response:
+    """All that the page shows, as a file."""
+    path = f"/v1/ops/payments/{id}"
+    whole = {
+        "review": get(path).body,
+        "explanation": get(f"{path}/explanation").body,
+        "operations": get(f"/v1/payments/{id}/operations").body["data"],
+        "related": get(f"{path}/related").body,
+    }
+    return Response(pretty(whole), content_type="application/json")
+
+
 @console.post("/payments/<id>/<name>")
 def act(id: str, name: str) -> Response:
     """Carry out a verb; the page shows the refusal if the API refuses it."""
-    verb = VERBS.get(name)
+    verb = VERBS.get(name) or (NOTE if name == NOTE.name else None)
     if verb is None:
         raise PageError(404, "There is no such action", "")
     answer = attempt(verb.call(id, request.form))
     if answer.is_ok:
-        return redirect(f"/console/payments/{id}?{DONE}={name}")
+        return redirect(f"/console/payments/{id}" + ("#notes" if verb is NOTE else f"?{DONE}={name}"))
     return _page(id, refused=answer, name=name)
 
 
@@ -56,13 +69,43 @@ def _page(id: str, *, refused: ApiAnswer | None = None, name: str | None = None)
         related=get(f"{path}/related").body,
         verbs=verbs,
         curls={verb.name: verb.curl(id) for verb in verbs},
+        note=NOTE if visitor().may(NOTE.scope) else None,
+        note_curl=NOTE.curl(id),
+        compact="compact" in request.args,
+        sides=sides(review.body),
         may_act=any(visitor().may(verb.scope) for verb in VERBS.values()),
         refused=refused.body if refused else None,
-        refused_verb=name if name in {verb.name for verb in verbs} else None,
+        refused_verb=name if name in {NOTE.name, *(verb.name for verb in verbs)} else None,
         values=request.form.to_dict() if refused else {},
         done=VERBS[request.args[DONE]] if request.args.get(DONE) in VERBS else None,
         call=review.call,
     )
+
+
+class BankComparison(NamedTuple):
+    """What is known here of a payout, and what the bank said when it was asked."""
+
+    what: str
+    ours: str
+    theirs: str
+    differs: bool
+
+
+def sides(review: dict[str, Any]) -> list[BankComparison]:
+    """The bank's newest answer beside ours; empty if the bank was not asked, or has not answered."""
+    answered = [inquiry for inquiry in review["inquiries"] if inquiry["answered_at"]]
+    if not answered:
+        return []
+    newest = answered[-1]
+    rows = (
+        ("answer", "Answer", newest["known_answer"], newest["answer"]),
+        ("bank_reference", "Reference of the bank", newest["known_bank_reference"], newest["bank_reference"]),
+        ("", "Reason", (review["payout"] or {}).get("reason"), newest["answer_reason"]),
+    )
+    return [
+        BankComparison(label, ours or "", theirs or "", name in newest["differences"])
+        for name, label, ours, theirs in rows
+    ]
 
 
 def headline(shown: dict[str, Any], explanation: dict[str, Any]) -> str:

@@ -77,3 +77,12 @@ VERBS = {
     )
 }
 """By name, in the order in which they are offered."""
+
+NOTE = Verb(
+    "notes",
+    "Note",
+    "It is shown here to all of ops, and kept in the audit log. It changes nothing.",
+    f"{PAYMENT}/notes",
+    "ops:notes",
+    (VerbField("text", "Note", "textarea"),),
+)

@@ -11,7 +11,12 @@ from gateway.pages.page_security import split_url
 from gateway.pages.rendering import redirect, render
 from gateway.pages.visitors import attempt, get
 
-PAGES = {"payment": "/console/payments/{id}", "batch": "/console/batches/{id}"}
+PAGES = {
+    "payment": "/console/payments/{id}",
+    "batch": "/console/batches/{id}",
+    "reconciliation": "/console/reconciliation/{id}",
+    "webhook_delivery": "/console/webhooks/deliveries/{id}",
+}
 """Where the console shows a hit of a kind; others are shown as the API has them."""
 
 API_PREFIX = "/v1/"
@@ -19,6 +24,9 @@ API_PREFIX = "/v1/"
 
 def page_of_hit(hit: dict[str, str]) -> str:
     """The path of the page that shows a hit."""
+    if hit["kind"] == "bulk":
+        kind = hit["path"].removeprefix("/v1/bulk-").partition("/")[0]
+        return f"/console/bulks/{kind}/{quote(hit['id'], safe='')}"
     if hit["kind"] in PAGES:
         return PAGES[hit["kind"]].format(id=quote(hit["id"], safe=""))
     return f"/console/api?path={quote(hit['path'])}"

@@ -66,6 +66,9 @@ REACHED: dict[str, list[Probe]] = {
 }
 
 OURS = {
+    "assignments": "are_given_back_wholly kind_is_known reasons_are_bounded subject_is_bounded",
+    "backlog_samples": "are_not_negative are_of_minutes",
+    "rail_files": "are_named items_are_counted_unless_broken state_is_known",
     "commands": "are_a_users_or_the_banks decided_exactly_with_outcome kind_is_known only_ops_fail_and_resolve"
     " outcome_is_known",
     "inquiries": "answer_is_known answered_exactly_with_answer known_answer_is_known",

@@ -8,6 +8,7 @@ from models.rules.ops_actions import OpsAction
 from models.rules.state import State
 from models.rules.types import PaymentType
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.ops.payouts import answer, send, withdraw
 from tests.gateway.ops.stuck_payments import order, park
 from tests.gateway.ops.waiting_payments import WaitingPayments
 from tests.gateway.pages.browsers import Browser, alerts
@@ -106,7 +107,7 @@ def test_a_payment_shows_its_story_and_only_legal_verbs(api: ApiHarness, ops: Br
     assert HOSTILE in page.text
     assert not page.all("img")
     forms = {form["action"] for form in page.all("form", method="post")}
-    verbs = {f"/console/payments/{held}/{name}" for name in ("capture", "void", "fail")}
+    verbs = {f"/console/payments/{held}/{name}" for name in ("capture", "void", "fail", "notes")}
     assert forms - {"/pages/times", "/sign-out"} == verbs
     assert f"/v1/ops/payments/{held}/void -H 'Prefer: wait=2'" in page.text.replace("&#39;", "'")
 
@@ -205,3 +206,66 @@ def test_a_verb_for_several_says_what_became_of_each(api: ApiHarness) -> None:
     text = alerts(done)
     assert (text.count("ordered"), text.count("refused")) == (2, 1)
     assert ops.form("/console/payments/selected", {"verb": "cancel"}, "/console").status_code == 422
+
+
+def test_open_items_are_taken_and_given_back_on_the_overview(
+    api: ApiHarness, ops: Browser, auditor: Browser, client: ApiUser
+) -> None:
+    id = order(client, client.wallet())
+    park(api, id)
+    api.execute("UPDATE payments SET parked_at = parked_at - interval '30 days' WHERE id = %s", id)
+    api.execute(
+        "INSERT INTO backlog_samples (minute, waiting, oldest_due_seconds)"
+        " VALUES (date_trunc('minute', now(), 'UTC') - interval '5 minutes', 1, 61)"
+    )
+    take = {"kind": "parked", "subject": id}
+    page = ops.page("/console")
+    assert page.all("input", name="subject", value=id)
+    assert [chart for chart in page.all("svg") if "waited 1 min 1 s at most; 1 of 60" in str(chart.get("aria-label"))]
+    assert not auditor.page("/console").all("input", name="subject")
+    with api.unchanged():
+        assert auditor.form("/console/open-items/take", take, "/console").status_code == 403
+        assert ops.form("/console/open-items/take", {**take, "subject": "x"}, "/console").status_code == 404
+    assert ops.form("/console/open-items/take", take, "/console").status_code == 303
+    other = Browser(api, api.person("ops", HOSTILE).token)
+    refused = other.form("/console/open-items/take", take, "/console")
+    assert (refused.status_code, "item_taken" in refused.text) == (409, True)
+    [give_back] = [
+        form["action"] for form in other.page("/console").all("form") if str(form["action"]).endswith("/give-back")
+    ]
+    assert other.form(str(give_back), {}, "/console").status_code == 303
+    assert other.form("/console/open-items/take", take, "/console").status_code == 303
+    page = ops.page("/console")
+    assert HOSTILE in page.text
+    assert not page.all("img")
+
+
+def test_a_payment_has_notes_a_compact_history_and_a_file(
+    api: ApiHarness, ops: Browser, auditor: Browser, held: str
+) -> None:
+    path = f"/console/payments/{held}"
+    with api.unchanged():
+        assert auditor.form(f"{path}/notes", {"text": "x"}, path).status_code == 403
+        assert ops.form(f"{path}/notes", {"text": ""}, path).status_code == 422
+    assert ops.form(f"{path}/notes", {"text": HOSTILE}, path).location == f"{path}#notes"
+    page = auditor.page(f"{path}?compact=1")
+    assert page.text.count(HOSTILE) >= 2
+    assert not page.all("img")
+    assert not page.all("form", action=f"{path}/notes")
+    file = auditor.get(f"{path}/payment.json").get_json()
+    assert file["review"]["notes"][0]["text"] == HOSTILE
+    assert file["explanation"]["timeline"]
+
+
+def test_the_bank_is_shown_beside_ours_before_a_verb(
+    api: ApiHarness, ops: Browser, client: ApiUser, customer_wallet: str
+) -> None:
+    id = send(api, withdraw(api, client, customer_wallet), parks=True)
+    path = f"/console/payments/{id}"
+    assert "ask before you decide" in alerts(ops.get(path))
+    assert ops.form(f"{path}/ask", {"reason": "they called"}, path).status_code == 303
+    answer(api, id, "confirmed")
+    text = alerts(ops.get(path))
+    assert "Answer unknown confirmed differs" in text
+    assert "Reference of the bank – B 1 differs" in text
+    assert text.index("The bank beside us") < text.index("Resolve")

@@ -44,6 +44,17 @@ def delivery(api: ApiHarness, endpoint_id: str, **columns: object) -> str:
     return id
 
 
+def attempted(api: ApiHarness, id: str, *outcomes: tuple[int | None, str | None]) -> None:
+    """Attempts as a worker records them."""
+    with transaction(api.worker) as connection:
+        for number, (status, error) in enumerate(outcomes, 1):
+            connection.exec_driver_sql(
+                "INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)"
+                " VALUES (%s, %s, %s, %s, 12)",
+                (id, number, status, error),
+            )
+
+
 def audited_changes(api: ApiHarness, id: str) -> list[tuple[str, Any, Any]]:
     """The audited actions on a target, with the state before and after."""
     return [(entry["action"], entry["before"], entry["after"]) for entry in api.audit_log(id)]

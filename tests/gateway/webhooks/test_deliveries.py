@@ -8,7 +8,7 @@ from uuid_utils import compat as uuids
 from models import webhook_delivery
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.webhooks.helpers import DELIVERED, GIVEN_UP, PATH, delivery, endpoint
+from tests.gateway.webhooks.helpers import DELIVERED, GIVEN_UP, PATH, attempted, delivery, endpoint
 
 NOVEMBER = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
 AFRESH = {"state": "pending", "finished_at": None}
@@ -30,17 +30,6 @@ def again(person: ApiUser, endpoint_id: str, **members: Any) -> dict[str, Any]:
     answer = person.call("POST", f"{PATH}/{endpoint_id}/redeliver", json={**NOVEMBER, **members})
     assert answer.status_code == 202
     return answer.get_json()
-
-
-def attempted(api: ApiHarness, id: str, *outcomes: tuple[int | None, str | None]) -> None:
-    """Attempts as a worker records them."""
-    with transaction(api.worker) as connection:
-        for number, (status, error) in enumerate(outcomes, 1):
-            connection.exec_driver_sql(
-                "INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)"
-                " VALUES (%s, %s, %s, %s, 12)",
-                (id, number, status, error),
-            )
 
 
 def test_owner_and_ops_read_delivery_with_attempts(api: ApiHarness, client: ApiUser, ops: ApiUser) -> None:

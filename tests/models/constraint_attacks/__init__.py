@@ -6,6 +6,7 @@ where the role has not the right to try. Ids stand in the statements by name, pa
 
 from tests.models.constraint_attacks import (
     accounts,
+    assignments,
     batches,
     chain,
     freezes,
@@ -28,4 +29,5 @@ ATTACKS = {
     **freezes.ATTACKS,
     **second_factors.ATTACKS,
     **members.ATTACKS,
+    **assignments.ATTACKS,
 }
