@@ -42,6 +42,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "/console/bulks/<kind>/<id>": ("/console/bulks/charges/{bulk}",),
     "/console/rails/<rail>": ("/console/rails/simulator",),
     "/console/reconciliation/<id>": ("/console/reconciliation/{statement}",),
+    "/console/webhooks/<id>": ("/console/webhooks/{endpoint}",),
+    "/console/webhooks/deliveries/<id>": ("/console/webhooks/deliveries/{delivery}",),
     "/console/search": ("/console/search?q=HB-20417", "/console/search?q=nothing", "/console/search?q={charge}"),
     "/console/api": ("/console/api?path=/v1/ops/payments/{charge}",),
     "/app/payments": (
@@ -71,6 +73,7 @@ FILES = frozenset(
         "/console/audit.<suffix>",
         "/console/closing.<suffix>",
         "/console/bulks/<kind>/<id>/lines.csv",
+        "/console/payments/<id>/payment.json",
     }
 )
 """What is downloaded, and no page: it may be long."""

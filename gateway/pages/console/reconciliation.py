@@ -87,7 +87,7 @@ def decide_line(id: str, line: str, name: str) -> Response:
     answer = attempt(verb.call(f"{id}/lines/{line}", request.form))
     if answer.is_ok:
         return redirect(f"{PATH}/{id}?done={line}&verdict={','.join(EXCEPTIONS)}")
-    return _statement(id, refused=answer)
+    return _statement(id, refused=answer, at=f"{name}-{line}")
 
 
 def _statements(refused: ApiAnswer | None = None) -> Response:
@@ -106,7 +106,7 @@ def _statements(refused: ApiAnswer | None = None) -> Response:
     )
 
 
-def _statement(id: str, *, refused: ApiAnswer | None = None) -> Response:
+def _statement(id: str, *, refused: ApiAnswer | None = None, at: str = "") -> Response:
     asked = query()
     answer = get(f"{API}/{id}")
     lines = get(f"{API}/{id}/lines", {"limit": PAGE_LENGTH, **chosen(asked, FILTERS)})
@@ -128,5 +128,7 @@ def _statement(id: str, *, refused: ApiAnswer | None = None) -> Response:
         curl_of=lambda verb, line: verb.curl(f"{id}/lines/{line}"),
         done=asked.get("done", "") if asked.get("done", "").isdecimal() else "",
         problem=refused.body if refused else None,
+        problem_at=at if any(f"{verb.name}-{line}" == at for line, some in verbs.items() for verb in some) else "",
+        values=request.form.to_dict() if refused else {},
         call=lines.call,
     )
