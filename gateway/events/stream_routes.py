@@ -7,8 +7,17 @@ from flask import Response, g, request
 
 from gateway.auth.guards import requires
 from gateway.events import subscription, websocket
-from gateway.events.subscription import EVENT_STREAM, SCOPE, Fits, StreamUpdate, Subject
-from gateway.http.blueprint import Blueprint, header, no_content
+from gateway.events.subscription import (
+    EVENT_STREAM,
+    LAST_EVENT_ID,
+    SCOPE,
+    STREAM_CONTENT,
+    UNBUFFERED,
+    Fits,
+    StreamUpdate,
+    Subject,
+)
+from gateway.http.blueprint import Blueprint, no_content
 from gateway.http.errors import ApiError
 from gateway.http.media_types import best_match
 from gateway.services import services
@@ -19,20 +28,15 @@ streams = Blueprint(
     "streams", __name__, url_prefix="/v1", description="Live events by Server-Sent Events or WebSocket."
 )
 
-LAST_EVENT_ID = header("Last-Event-ID", "The id of the last event received: only later ones are sent.", "42")
-
 STREAMED: dict[str, Any] = {
     "parameters": [LAST_EVENT_ID],
     "responses": {
-        200: {"content": {EVENT_STREAM: {"schema": {"type": "string", "description": "Server-Sent Events."}}}},
+        200: {"content": STREAM_CONTENT},
         204: {"description": "Every event was sent; do not connect again."},
     },
 }
 
 SOCKET_PATH = "/payments/<id>/socket"
-
-UNBUFFERED = {"X-Accel-Buffering": "no"}
-"""nginx would otherwise buffer the stream."""
 
 
 @streams.route("/payments/<id>/events")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gateway.auth.guards import authenticate, authenticate_again
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import Environ
-from gateway.http.blueprint import encode
+from gateway.http.blueprint import encode, header
 from gateway.http.errors import ApiError, not_found
 from gateway.http.found import path_id
 from gateway.services import Services
@@ -40,6 +40,13 @@ RETRY_AFTER_SECONDS = "5"
 SCOPE = "payments:read"
 
 EVENT_STREAM = "text/event-stream"
+
+STREAM_CONTENT = {EVENT_STREAM: {"schema": {"type": "string", "description": "Server-Sent Events."}}}
+
+LAST_EVENT_ID = header("Last-Event-ID", "The id of the last event received: only later ones are sent.", "42")
+
+UNBUFFERED = {"X-Accel-Buffering": "no"}
+"""nginx would otherwise buffer the stream."""
 
 HEARTBEAT = ":\n"
 """A comment, without the blank line that ends a block: some clients would take that for an empty event."""

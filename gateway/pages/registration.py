@@ -3,7 +3,7 @@
 from flask import Flask
 
 from gateway.pages import invitations, password_reset
-from gateway.pages.app import access, controls, home, members, orders, profile, statements, wallet, webhooks
+from gateway.pages.app import access, controls, home, live, members, orders, profile, statements, wallet, webhooks
 from gateway.pages.app import payment as app_payment
 from gateway.pages.app import payments as app_payments
 from gateway.pages.app.pages import app_pages
@@ -58,7 +58,7 @@ CONSOLE = (
 )
 """The modules that add their pages to the blueprint of others when they are imported."""
 
-APP = (home, wallet, controls, statements, app_payments, app_payment, orders, webhooks, members, access, profile)
+APP = (home, wallet, controls, statements, live, app_payments, app_payment, orders, webhooks, members, access, profile)
 """The modules of the pages of merchants and clients."""
 
 BLUEPRINTS = (signing_in, static_files, second_factor_pages, console, app_pages)

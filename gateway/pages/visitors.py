@@ -85,9 +85,9 @@ def attempt(call: ApiCall) -> ApiAnswer:
     return send(call, visitor().token)
 
 
-def download(path: str, query: dict[str, str], media_type: str) -> Response:
-    """The API's answer to a GET of the visitor, as a file of this type; raises ApiRefused."""
-    return fetch(ApiCall("GET", path, query), media_type, visitor().token)
+def download(path: str, query: dict[str, str], media_type: str, **headers: str) -> Response:
+    """The API's answer to a GET of the visitor, as a file or stream of this type; raises ApiRefused."""
+    return fetch(ApiCall("GET", path, query, headers=headers), media_type, visitor().token)
 
 
 def takes_file(bytes_max: int) -> Callable[[View], View]:

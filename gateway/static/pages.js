@@ -98,13 +98,62 @@ function prepare(root) {
 document.addEventListener("DOMContentLoaded", () => prepare(document));
 document.addEventListener("htmx:afterSwap", (event) => prepare(event.detail.elt));
 
-// The refresh that was chosen in the URL: only what is visible, and not while somebody types or has ticked a box.
+// What changes is shown again: when the reader chose so, or when the page's event stream says so; only what is visible,
+// and not while somebody types, has ticked a box or opened a verb.
+const UNUSED_MS = 10 * 60 * 1000; // a page that nobody touches for so long holds no stream: its session may end
+const EVENTS = ["initiated", "authorized", "completed", "failed", "parked"].map((name) => `payment.${name}`);
+let stream = null;
+let isStale = false;
+let usedAt = performance.now();
+
+const shown = () => document.getElementById("live");
+const isUnused = () => performance.now() - usedAt > UNUSED_MS;
+
+function showAgain() {
+  const live = shown();
+  const isBusy = live?.querySelector("details.verb[open], input:checked") || live?.contains(document.activeElement);
+  if (!live || live.hasAttribute("data-final") || document.hidden || isBusy) return;
+  isStale = false;
+  htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerHTML" });
+}
+
+function follow() {
+  const live = shown();
+  const url = live?.dataset.stream;
+  if (!url || document.hidden || live.hasAttribute("data-final") || isUnused()) {
+    stream?.close();
+    stream = null;
+    return;
+  }
+  if (stream) return;
+  stream = new EventSource(url);
+  const changed = () => { isStale = true; };
+  stream.addEventListener("open", changed); // what happened before it was open
+  for (const name of EVENTS) stream.addEventListener(name, changed);
+}
+
+function use() {
+  const wasUnused = isUnused();
+  usedAt = performance.now();
+  if (wasUnused) follow();
+}
+
+if (shown()?.dataset.stream) {
+  for (const name of ["keydown", "pointerdown", "pointermove", "scroll"]) {
+    document.addEventListener(name, use, { passive: true });
+  }
+  document.addEventListener("visibilitychange", follow);
+  setInterval(() => {
+    if (isStale) showAgain();
+    follow();
+  }, 1000);
+  follow();
+}
+
 const seconds = Number(document.body?.dataset.refresh || 0);
 if (seconds > 0) {
   setInterval(() => {
-    const live = document.getElementById("live");
-    const isBusy = live?.querySelector("details.verb[open], input:checked") || live?.contains(document.activeElement);
-    if (!live || live.hasAttribute("data-final") || document.hidden || isBusy) return;
-    htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerHTML" });
+    const isFollowed = shown()?.dataset.stream && (stream?.readyState === EventSource.OPEN || isUnused());
+    if (!isFollowed) showAgain();
   }, seconds * 1000);
 }

@@ -92,6 +92,10 @@ class Waiters:
     def __len__(self) -> int:
         return sum(self._count_of_user.values())
 
+    def count_of(self, id: str) -> int:
+        """The number of waiters for the payment, bulk or user with this id."""
+        return len(self._waiters_of.get(id, ()))
+
     @contextmanager
     def add(
         self, id: str, user_id: str, socket: Socket | None = None, *, with_events: bool = False

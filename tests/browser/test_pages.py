@@ -114,6 +114,17 @@ def test_times_and_the_refresh_are_as_chosen(visit: Visits, scene: Scene) -> Non
     expect(time).not_to_have_text(utc)
 
 
+def test_a_list_and_a_payment_are_shown_again_when_something_happens(visit: Visits, scene: Scene) -> None:
+    """The list asks for nothing by itself: its event stream tells."""
+    shown = [visit(scene.tokens[person]).page for person in ("merchant", "client")]
+    for page in shown:
+        page.goto("/app/payments")
+    id = scene.charged("1.25")
+    for page in shown:
+        row = page.locator("tr", has=page.locator(f"a[href='/app/payments/{id}']"))
+        expect(row.locator(".badge")).to_have_text("COMPLETED")
+
+
 def pages_of(scene: Scene) -> list[str]:
     return [
         "/console",

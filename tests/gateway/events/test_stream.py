@@ -1,49 +1,19 @@
 """Event streams: replay, live events, end, cost, and loss of access."""
 
-import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
 
 from gateway.events import subscription
-from gateway.events.subscription import EVENT_STREAM, HEARTBEAT
+from gateway.events.subscription import HEARTBEAT
 from models import event
 from models.session import statements
 from tests.gateway.bulks.builders import CHARGES
+from tests.gateway.events.streams import ASKED, events_of, stream, waiting
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
 from tests.support import Database, eventually
-
-ASKED = {"Accept": EVENT_STREAM}
-
-
-def events_of(text: str) -> list[dict[str, Any]]:
-    """The events of a stream, as an EventSource parses them."""
-    found = []
-    for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith((":", "retry:")))
-        if fields:
-            found.append({**fields, "data": json.loads(fields["data"])})
-    return found
-
-
-@contextmanager
-def stream(person: ApiUser, path: str, **headers: str) -> Iterator[tuple[TestResponse, Iterator[str]]]:
-    """An open stream: its head, and its chunks as they arrive."""
-    sent = {"Authorization": f"Bearer {person.token}", **ASKED, **headers}
-    answer = person.api.app.test_client().open(path, headers=sent)
-    try:
-        yield answer, (piece.decode() for piece in answer.response)
-    finally:
-        answer.close()
-
-
-def waiting(api: ApiHarness) -> int:
-    return len(api.app.extensions["gateway"].waiters)
 
 
 def test_stream_sends_past_events_and_then_new_ones(api: ApiHarness, client: ApiUser, payment: str) -> None:
