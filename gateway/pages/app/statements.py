@@ -23,7 +23,7 @@ CLOSING = "/v1/closing"
 @app_pages.get("/wallets/<token>/statement")
 def wallet_statement(token: str) -> Response:
     """The statement of the wallet, in the chosen format."""
-    month = request.args.get("month", "")
+    month = request.args.get("month") or month_now()
     return _file(f"/v1/wallets/{token}/statement", {"month": month}, f"statement-{month}")
 
 
@@ -50,7 +50,7 @@ def closing() -> Response:
 
 def _file(path: str, asked: dict[str, str], name: str) -> Response:
     """The file in the format of the query; HTML is shown, the others are saved."""
-    format = request.args.get("format", "")
+    format = request.args.get("format", "html")
     if format not in FORMATS:
         raise PageError(422, "There is no such format", f"Choose one of {', '.join(FORMATS)}.")
     response = download(path, asked, FORMATS[format][1])
