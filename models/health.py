@@ -118,8 +118,9 @@ SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
            AS needs_rails,
        EXISTS (
            SELECT FROM (
-               SELECT e.created_at FROM events e, event_positions p
-               WHERE p.reader = 'webhooks' AND (e.xact, e.sequence) > (p.xact, p.sequence)
+               SELECT e.created_at FROM events e WHERE (e.xact, e.sequence) > (
+                   (SELECT xact FROM event_positions WHERE reader = 'webhooks'),
+                   (SELECT sequence FROM event_positions WHERE reader = 'webhooks'))
                ORDER BY e.xact, e.sequence LIMIT 1) AS next
            WHERE next.created_at < now() - make_interval(secs => {BEHIND_SECONDS}))
        OR EXISTS (

@@ -43,8 +43,9 @@ SELECT (SELECT count(*) FROM (
            SELECT FROM webhook_deliveries WHERE state = 'pending' LIMIT {BACKLOG_MAX}) AS waiting
        ) AS backlog,
        coalesce(extract(epoch FROM now() - (
-           SELECT e.created_at FROM events e, event_positions p
-           WHERE p.reader = 'webhooks' AND (e.xact, e.sequence) > (p.xact, p.sequence)
+           SELECT e.created_at FROM events e WHERE (e.xact, e.sequence) > (
+               (SELECT xact FROM event_positions WHERE reader = 'webhooks'),
+               (SELECT sequence FROM event_positions WHERE reader = 'webhooks'))
            ORDER BY e.xact, e.sequence LIMIT 1)), 0)::float AS oldest_event_seconds,
        greatest(coalesce(extract(epoch FROM now() - (
            SELECT min(next.next_attempt_at) FROM webhook_endpoints e

@@ -63,8 +63,10 @@ class Related(NamedTuple):
 CHILDREN = f"""
 SELECT id::text, type, state, amount, currency, (SELECT digits FROM currencies WHERE code = currency) AS digits,
        created_at
-FROM payments WHERE parent_id = %s ORDER BY payments.id DESC LIMIT {RELATED_MAX}
+FROM payments WHERE parent_id = %(id)s AND payments.id >= uuid_floor(%(created_at)s::timestamptz - interval '1 day')
+ORDER BY payments.id DESC LIMIT {RELATED_MAX}
 """
+"""They are made after it; an id begins with its time, give or take a day."""
 
 BATCHES = f"SELECT batch_id::text FROM batch_items WHERE payment_id = %s LIMIT {RELATED_MAX}"
 
@@ -82,7 +84,7 @@ SELECT d.id::text, d.endpoint_id::text, w.url, d.name, d.state, d.attempts, d.la
 FROM events e
 JOIN webhook_endpoints w ON w.user_id IN (e.user_id, e.payer_id, e.payee_id) AND w.deleted_at IS NULL
 JOIN webhook_deliveries d ON d.endpoint_id = w.id AND d.sequence = e.sequence
-WHERE e.subject_id = %s ORDER BY d.sequence DESC LIMIT {RELATED_MAX}
+WHERE e.subject_id = %s AND e.name <> 'ping' ORDER BY d.sequence DESC LIMIT {RELATED_MAX}
 """
 
 
@@ -91,7 +93,7 @@ def of_payment(connection: Connection, view: PaymentView) -> Related:
     quote_id = connection.exec_driver_sql("SELECT quote_id::text FROM payments WHERE id = %s", (view.id,)).scalar_one()
     return Related(
         quote_id,
-        records(RelatedPayment, connection.exec_driver_sql(CHILDREN, (view.id,))),
+        records(RelatedPayment, connection.exec_driver_sql(CHILDREN, {"id": view.id, "created_at": view.created_at})),
         [row[0] for row in connection.exec_driver_sql(BATCHES, (view.id,))],
         records(RelatedLine, connection.exec_driver_sql(LINES, {"id": view.id})),
         records(RelatedDelivery, connection.exec_driver_sql(DELIVERIES, (view.id,))),
