@@ -4,10 +4,10 @@ unexport PYTHONDONTWRITEBYTECODE
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down demo test check faults bench contract lock fmt embedded dev
+.PHONY: help run up down demo test check faults bench screenshots contract lock fmt embedded dev
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: embedded ## start everything, show a payment from POST to COMPLETED, run until Ctrl-C
 	@$(python) -m embedded run
@@ -35,6 +35,9 @@ faults: dev ## run the long form of the tests that kill, freeze and restart serv
 
 bench: dev ## measure, print the figures, and write bench/report.md
 	@$(python) -m bench
+
+screenshots: dev ## make the pictures of the pages in docs/images anew
+	@$(python) -m tests.browser.screenshots
 
 fmt: dev ## format the code, and fix what the linter can fix
 	@$(python) -m ruff format .

@@ -87,7 +87,7 @@ def suggest(url: str, people: People, screen: Console) -> None:
         f"URL: {url}   docs: {url}/docs",
         f"ops token: {people['ops']['token']}",
         f"console: {url}/sign-in",
-        f"  as {people['ops']['email']}, password {people['ops']['password']}",
+        f"  as {people['ops']['email']}, password {people['ops']['password']}; of others: .run/env",
         "To try it, in a second terminal in this folder:  . .run/env",
         "and go on in docs/guides/first-payment.md; .run/env has the URL and all tokens.",
     ]
