@@ -70,13 +70,14 @@ OF_SHOPS = frozenset(
 FILES = frozenset(
     {
         "/app/wallets/<token>/statement",
+        "/app/payments/<id>/events",
         "/console/audit.<suffix>",
         "/console/closing.<suffix>",
         "/console/bulks/<kind>/<id>/lines.csv",
         "/console/payments/<id>/payment.json",
     }
 )
-"""What is downloaded, and no page: it may be long."""
+"""What is downloaded or streamed, and no page: it may be long."""
 
 
 @dataclass(frozen=True)
