@@ -16,6 +16,7 @@ from gateway.identity.member_routes import members
 from gateway.identity.second_factor_routes import second_factor_views
 from gateway.identity.session_routes import sessions
 from gateway.identity.sign_up_routes import sign_up
+from gateway.ops.account_routes import ops_accounts
 from gateway.ops.action_routes import ops_actions
 from gateway.ops.adjustment_routes import adjustments
 from gateway.ops.assignment_routes import assignments
@@ -97,6 +98,7 @@ BLUEPRINTS = (
     closings,
     breaches,
     ops,
+    ops_accounts,
     health,
 )
 """Everything that the OpenAPI document describes, in its order."""

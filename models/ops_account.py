@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import account_history, charge_limit, keyset
+from models import balance_curve, charge_limit, keyset
 from models.keyset import START, Cursor
 from models.representations import amount_or_none, limit_body
 from models.rules.charge_limits import ChargeLimit
@@ -67,7 +67,8 @@ def page(
     rows = keyset.page(connection, _account, ACCOUNT, conditions, limit, at, key="a.id")
     if before is None:
         return rows
-    return [row._replace(balance_before=account_history.position(connection, row.id, before).balance) for row in rows]
+    found = balance_curve.balances(connection, [row.id for row in rows], [before])
+    return [row._replace(balance_before=balance) for row, [balance] in zip(rows, found, strict=True)]
 
 
 def _account(row: Row[Any]) -> OpsAccount:

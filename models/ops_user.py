@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import audit, freeze, ops_account, ops_payment, token, user
-from models.audit import AuditEntry
+from models.audit import Actor, AuditEntry
 from models.freeze import FreezeTarget
 from models.ops_account import OpsAccount
 from models.ops_payment import ListedPayment
@@ -45,3 +45,18 @@ def by_id(connection: Connection, id: str) -> OpsUser | None:
         list(ops_payment.page(connection, SHOWN_MAX, which=theirs).rows),
         audit.of_person(connection, id, SHOWN_MAX),
     )
+
+
+def end_tokens(
+    connection: Connection, user_id: str, kind: str, actor: Actor, reason: str, id: str | None = None
+) -> list[str]:
+    """End the user's sessions or API keys, or the one with this id; returns the ids of those that had not ended yet.
+
+    Raises KeyError if the user has no such token.
+    """
+    if id is not None and not token.exists(connection, user_id, kind, id):
+        raise KeyError(id)
+    ended = token.revoke(connection, user_id, kind, id)
+    if ended:
+        audit.note(connection, actor, token.ENDED[kind], user_id, reason, after={"ended": ended})
+    return ended

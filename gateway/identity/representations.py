@@ -80,15 +80,11 @@ def count_login_attempt(connection: Connection, subject: Subject) -> None:
         raise ApiError("login_throttled", "Too many wrong attempts; wait before the next one.", headers=headers)
 
 
-ENDED = {token.SESSION: "sessions.end", token.API_KEY: "api_keys.end"}
-"""The audit action for the end of a token, by its kind."""
-
-
 def revoke_all(connection: Connection, user_id: str, kind: str, *, but: str | None = None) -> None:
     """Revoke all of the user's tokens of that kind except `but`, and write which ones to the audit log."""
     ended = token.revoke(connection, user_id, kind, but=but)
     if ended:
-        audit.note(connection, actor(user_id), ENDED[kind], user_id, after={"ended": ended})
+        audit.note(connection, actor(user_id), token.ENDED[kind], user_id, after={"ended": ended})
 
 
 def revoke_one(kind: str, id: str) -> Response:
@@ -96,7 +92,7 @@ def revoke_one(kind: str, id: str) -> Response:
     with transaction(services().engine) as connection:
         if not token.revoke(connection, g.caller.person_id, kind, path_id(id)):
             raise not_found()
-        audit.note(connection, actor(), ENDED[kind], id)
+        audit.note(connection, actor(), token.ENDED[kind], id)
     services().tokens.forget_everywhere(g.caller.person_id)
     return no_content()
 

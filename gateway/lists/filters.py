@@ -37,27 +37,28 @@ COUNT_MAX = 999_999_999
 class CommaList(StrictField):
     """A comma list of values of one field, as a query parameter; read as a sorted list without repetitions."""
 
-    def __init__(self, field: StrictField) -> None:
+    def __init__(self, field: StrictField, length_max: int = LIST_ITEMS_MAX, **kwargs: Any) -> None:
         schema = {name: value for name, value in field.metadata.items() if name in ("example", "format")}
-        super().__init__(metadata={**schema, "description": "Comma list."})
-        self.field = field
+        super().__init__(metadata={**schema, "description": "Comma list."}, **kwargs)
+        self.field, self.length_max = field, length_max
 
     def read(self, text: str) -> list[Any]:
-        values = text.split(",", LIST_ITEMS_MAX)
-        if len(values) > LIST_ITEMS_MAX:
-            raise self.refuse("invalid_value", f"At most {LIST_ITEMS_MAX} values.")
+        values = text.split(",", self.length_max)
+        if len(values) > self.length_max:
+            raise self.refuse("invalid_value", f"At most {self.length_max} values.")
         return sorted({self.field.deserialize(value) for value in values})
 
 
 class CountFilter(StrictField):
-    """A whole number in a query."""
+    """A whole number in a query, within bounds."""
 
-    def __init__(self) -> None:
-        super().__init__(metadata={"type": "integer", "minimum": 0, "maximum": COUNT_MAX})
+    def __init__(self, least: int = 0, most: int = COUNT_MAX, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "integer", "minimum": least, "maximum": most}, **kwargs)
+        self.least, self.most = least, most
 
     def read(self, text: str) -> int:
-        if not _WHOLE.fullmatch(text):
-            raise self.refuse("invalid_value", "Must be a whole number.")
+        if not _WHOLE.fullmatch(text) or not self.least <= int(text) <= self.most:
+            raise self.refuse("invalid_value", f"Must be a whole number from {self.least} to {self.most}.")
         return int(text)
 
 

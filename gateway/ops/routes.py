@@ -1,4 +1,4 @@
-"""GET /v1/ops/users, /accounts and /audit, PATCH /v1/ops/users/{id} and POST /{id}/reset-second-factor."""
+"""GET /v1/ops/users, /accounts and /audit, PATCH /v1/ops/users/{id}, and what else ops do to users."""
 
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ from flask import Response, g
 from gateway.auth.guards import actor, requires
 from gateway.auth.scopes import possible_scopes
 from gateway.http.blueprint import Blueprint, JsonAnswer
-from gateway.http.errors import ApiError
+from gateway.http.errors import ApiError, invalid
 from gateway.http.found import found, path_id
 from gateway.http.schemas import page_of
 from gateway.identity.representations import api_key_body, session_body, user_body
@@ -17,13 +17,19 @@ from gateway.lists import exports
 from gateway.lists.pagination import MOMENT, paginated
 from gateway.ops.action_schemas import ActionInput
 from gateway.ops.schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
-from gateway.ops.user_schemas import AccountSchema, UserDetailSchema
+from gateway.ops.user_schemas import (
+    AccountSchema,
+    EndApiKeysInput,
+    EndedTokensSchema,
+    EndSessionsInput,
+    UserDetailSchema,
+)
 from gateway.services import services
 from models import audit, ops_account, ops_user, second_factor, user
 from models.ops_payment import listed_body
 from models.ops_user import OpsUser
 from models.session import Connection, statements, transaction
-from models.token import TokenRecord
+from models.token import API_KEY, SESSION, TokenRecord
 from models.user import Role, User
 
 ops = Blueprint("ops", __name__, url_prefix="/v1/ops", description="Users, accounts and the audit log, for ops.")
@@ -69,6 +75,36 @@ def reset_second_factor(body: dict[str, Any], id: str) -> JsonAnswer:
         second_factor.reset(connection, owner, actor(), body["reason"])
     services().tokens.forget_everywhere(id)
     return user_body(owner), {}
+
+
+@ops.route("/users/<id>/end-sessions", methods=["POST"])
+@requires("ops:users", second_factor=True)
+@ops.arguments(EndSessionsInput)
+@ops.response(200, EndedTokensSchema)
+def end_sessions(body: dict[str, Any], id: str) -> JsonAnswer:
+    """Sign a user out everywhere, or end one session; API keys stay valid."""
+    return _end_tokens(id, SESSION, body, "session")
+
+
+@ops.route("/users/<id>/end-api-keys", methods=["POST"])
+@requires("ops:users", second_factor=True)
+@ops.arguments(EndApiKeysInput)
+@ops.response(200, EndedTokensSchema)
+def end_api_keys(body: dict[str, Any], id: str) -> JsonAnswer:
+    """End all API keys of a user, or one; the user can make others: deactivate who must not."""
+    return _end_tokens(id, API_KEY, body, "api_key")
+
+
+def _end_tokens(id: str, kind: str, body: dict[str, Any], name: str) -> JsonAnswer:
+    """End the token that the body names, or all; raises ApiError not_found."""
+    with transaction(services().engine) as connection:
+        _user(connection, id)
+        try:
+            ended = ops_user.end_tokens(connection, id, kind, actor(), body["reason"], body.get(name))
+        except KeyError:
+            raise invalid([(f"/{name}", "not_found", "This user has no such one.")]) from None
+    services().tokens.forget_everywhere(id)
+    return {"ended": ended}, {}
 
 
 @ops.route("/users/<id>", methods=["PATCH"])

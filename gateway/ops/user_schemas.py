@@ -2,12 +2,20 @@
 
 import marshmallow as ma
 
-from gateway.http.schemas import Output, amount_text
+from gateway.http.fields import Id, Input, Text
+from gateway.http.schemas import Output, amount_text, one_of
 from gateway.identity.schemas import ApiKeySchema, UserSchema
+from gateway.lists.filters import CommaList, CountFilter
 from gateway.ops.action_schemas import ListedPaymentSchema
 from gateway.ops.schemas import AuditLineSchema
 from gateway.wallets.schemas import HoldingSchema
+from models.audit import REASON_LENGTH_MAX
+from models.balance_curve import ACCOUNTS_MAX, DAYS_MAX
 from models.ops_account import CODES
+from models.rules.types import PaymentType
+
+DAYS = 30
+"""Days of a curve, unless others are asked for."""
 
 
 class AccountSchema(HoldingSchema):
@@ -18,6 +26,61 @@ class AccountSchema(HoldingSchema):
     code = ma.fields.String(allow_none=True, metadata={"enum": [*CODES, None]})
     last4 = ma.fields.String(allow_none=True)
     balance_at = amount_text(allow_none=True)
+
+
+class AccountOperationSchema(Output):
+    """An operation of an account: what one payment changed there."""
+
+    account_seq = ma.fields.Integer()
+    payment = ma.fields.UUID()
+    type = one_of(PaymentType)
+    kind = ma.fields.String()
+    amount = amount_text()
+    currency = ma.fields.String()
+    balance_after = amount_text()
+    created_at = ma.fields.DateTime()
+
+
+class BalanceQuery(Input):
+    """The accounts, and the days until now."""
+
+    account = CommaList(Id(), length_max=ACCOUNTS_MAX, required=True)
+    days = CountFilter(1, DAYS_MAX, load_default=DAYS)
+
+
+class BalancePointSchema(Output):
+    """The balance at a time."""
+
+    at = ma.fields.DateTime()
+    balance = amount_text()
+
+
+class BalanceCurveSchema(Output):
+    """Balances of an account, the oldest first; the last is now."""
+
+    account = ma.fields.UUID()
+    currency = ma.fields.String()
+    points = ma.fields.List(ma.fields.Nested(BalancePointSchema))
+
+
+class EndSessionsInput(Input):
+    """The session to end, or none to end all; and the reason."""
+
+    session = Id()
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class EndApiKeysInput(Input):
+    """The API key to end, or none to end all; and the reason."""
+
+    api_key = Id()
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class EndedTokensSchema(Output):
+    """The sessions or keys that this call ended; those that had ended before are not among them."""
+
+    ended = ma.fields.List(ma.fields.UUID())
 
 
 class OpsSessionSchema(Output):

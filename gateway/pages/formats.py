@@ -42,6 +42,11 @@ def age(value: str | None) -> str:
     return f"{duration(seconds)} ago" if seconds >= 0 else f"in {duration(-seconds)}"
 
 
+def today() -> str:
+    """This day in UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
 def duration(seconds: float | None) -> str:
     """A duration in its two largest units."""
     if seconds is None:
@@ -65,7 +70,7 @@ def _units(seconds: int, large: int, large_name: str, small: int, small_name: st
 
 def month_now() -> str:
     """The month of now in UTC, as YYYY-MM."""
-    return time.strftime("%Y-%m", time.gmtime())
+    return today()[:7]
 
 
 def amount(value: str | None) -> str:

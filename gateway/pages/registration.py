@@ -8,8 +8,12 @@ from gateway.pages.app import payment as app_payment
 from gateway.pages.app import payments as app_payments
 from gateway.pages.app.pages import app_pages
 from gateway.pages.console import (
+    accounts,
     adjustments,
+    approvals,
+    audit,
     bulks,
+    closing,
     overview,
     payment,
     payments,
@@ -17,6 +21,8 @@ from gateway.pages.console import (
     reconciliation,
     retries,
     search,
+    user,
+    users,
     workers,
 )
 from gateway.pages.console import webhooks as console_webhooks
@@ -35,6 +41,11 @@ NAVIGATION = {
         ("Reconciliation", "/console/reconciliation"),
         ("Webhooks", "/console/webhooks"),
         ("Workers", "/console/workers"),
+        ("Approvals", "/console/approvals"),
+        ("Users", "/console/users"),
+        ("Accounts", "/console/accounts"),
+        ("Closing", "/console/closing"),
+        ("Audit", "/console/audit"),
     ],
     "/app": [
         ("Wallets", "/app"),
@@ -55,6 +66,7 @@ SIGN_IN = (password_reset, invitations)
 CONSOLE = (
     *(overview, payments, retries, payment, search),
     *(bulks, rails, reconciliation, adjustments, console_webhooks, workers),
+    *(approvals, users, user, accounts, closing, audit),
 )
 """The modules that add their pages to the blueprint of others when they are imported."""
 

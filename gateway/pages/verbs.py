@@ -24,7 +24,10 @@ REASON = VerbField("reason", "Reason", "textarea", hint="Is kept in the audit lo
 
 
 class Verb(NamedTuple):
-    """A verb: `path` is that of the API, with {id}; `effect` says in a sentence what it does."""
+    """A verb: `path` is that of the API, with {id}; `effect` says in a sentence what it does.
+
+    `body` has the members that are the same each time.
+    """
 
     name: str
     label: str
@@ -34,13 +37,15 @@ class Verb(NamedTuple):
     fields: tuple[VerbField, ...] = (REASON,)
     is_dangerous: bool = False
     headers: Mapping[str, str] = {}
+    method: str = "POST"
+    body: Mapping[str, Any] = {}
 
     def call(self, id: str, form: Mapping[str, str]) -> ApiCall:
         """The request that the form orders; fields that are left empty are left out."""
         body: dict[str, Any] = {
             field.name: form[field.name].strip() for field in self.fields if form.get(field.name, "").strip()
         }
-        return ApiCall("POST", self.path.format(id=id), body=body, headers=self.headers)
+        return ApiCall(self.method, self.path.format(id=id), body={**self.body, **body}, headers=self.headers)
 
     def curl(self, id: str) -> str:
         """The command that does the same, with the names of its fields in place of their values."""

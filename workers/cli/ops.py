@@ -1,6 +1,7 @@
 """`flask ops`: what ops do over HTTP, in a shell and with the worker's database role; and the canary."""
 
 from workers.cli import (
+    ops_accounts,
     ops_actions,
     ops_adjustments,
     ops_assignments,
@@ -28,6 +29,7 @@ COMMANDS = (
     *ops_payments.COMMANDS,
     *ops_users.COMMANDS,
     *ops_lists.COMMANDS,
+    *ops_accounts.COMMANDS,
     *ops_actions.COMMANDS,
     *ops_adjustments.COMMANDS,
     *ops_batches.COMMANDS,

@@ -1,13 +1,14 @@
-"""`flask users`: lists, creates, activates and deactivates users, issues tokens, resets second factors."""
+"""`flask users`: lists, creates, activates and deactivates users, issues and ends tokens, resets second factors."""
 
 import json
+from uuid import UUID
 
 import click
 from uuid_utils import compat as uuids
 
 from bell import BrokerUnavailable, publish
 from celery_config import WELCOME
-from models import audit, second_factor, user
+from models import audit, ops_user, second_factor, user
 from models import token as tokens
 from models.session import transaction
 from models.user import NAME_LENGTH_MAX, Role
@@ -137,6 +138,42 @@ def reset_second_factor(email: str, reason: str, dry_run: bool, as_json: bool) -
     text = f"{existing.email} {'must set up a new second factor' if is_reset else 'has no second factor'}"
     text = f"dry run, nothing is stored: {text}" if dry_run else text
     click.echo(json.dumps({"id": existing.id, "is_reset": is_reset}) if as_json else text)
+
+
+@users_cli.command("end-sessions")
+@click.argument("email", type=EmailAddress())
+@click.option("--session", "token_id", type=click.UUID, help="Only the session with this id.")
+@reasoned
+@dry
+@as_json
+def end_sessions(email: str, token_id: UUID | None, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Sign a user out everywhere, or end one session; API keys stay valid."""
+    _end_tokens(email, tokens.SESSION, token_id, reason, dry_run, as_json)
+
+
+@users_cli.command("end-api-keys")
+@click.argument("email", type=EmailAddress())
+@click.option("--api-key", "token_id", type=click.UUID, help="Only the key with this id.")
+@reasoned
+@dry
+@as_json
+def end_api_keys(email: str, token_id: UUID | None, reason: str, dry_run: bool, as_json: bool) -> None:
+    """End all API keys of a user, or one."""
+    _end_tokens(email, tokens.API_KEY, token_id, reason, dry_run, as_json)
+
+
+def _end_tokens(email: str, kind: str, token_id: UUID | None, reason: str, dry_run: bool, as_json: bool) -> None:
+    with tried(dry_run) as connection:
+        existing = user.by_email(connection, email)
+        if existing is None:
+            raise click.ClickException(f"there is no user {email}")
+        id = str(token_id) if token_id else None
+        try:
+            ended = ops_user.end_tokens(connection, existing.id, kind, audit.SHELL, reason, id)
+        except KeyError:
+            raise click.ClickException(f"{existing.email} has no {kind} {id}") from None
+    text = f"{'dry run, nothing is stored: ' if dry_run else ''}{len(ended)} of {existing.email} ended"
+    click.echo(json.dumps({"ended": ended}) if as_json else text)
 
 
 def _set_active(email: str, reason: str, dry_run: bool, as_json: bool, *, is_active: bool) -> None:

@@ -22,7 +22,7 @@ CLOSING_DESCRIPTIONS: dict[str, str] = {
     "returned_at": "When the bank reported it.",
     "returns": "What banks sent back in the month, the first 10,000, oldest first.",
     "withdrawal": "The id of the withdrawal.",
-    "days": "The days on which charges were posted or refunded.",
+    "MerchantClosing.days": "The days on which charges were posted or refunded.",
     "MerchantDay.commission": "Commission taken from charges, less what was given back with refunds.",
     "MerchantDay.date": "The day, of the time zone.",
     "MerchantDay.net": "What is left of the charges: gross less commission and refunds.",

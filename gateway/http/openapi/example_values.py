@@ -42,7 +42,7 @@ VALUES: dict[str, Any] = {
     "ReceiptOperation.salt": HASH[:32],
     "ReceiptOperation.account": ID,
     "ReceiptOperation.currency": "EUR",
-    "ReceiptOperation.kind": "transfer",
+    **dict.fromkeys(("ReceiptOperation.kind", "AccountOperation.kind"), "transfer"),
     "amount_minor": "-1000",
     "balance_after_minor": "9000",
     "account_seq": 7,

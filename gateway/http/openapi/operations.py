@@ -9,7 +9,8 @@ Operation = dict[str, Any]
 METHODS = ("get", "put", "post", "delete", "patch")
 
 ACTIONS = {
-    *("acknowledge", "approve", "ask", "cancel", "capture", "close", "confirm", "disable", "dismiss", "fail", "match"),
+    *("acknowledge", "approve", "ask", "cancel", "capture", "close", "confirm", "disable", "dismiss", "end-api-keys"),
+    *("end-sessions", "fail", "match"),
     "give-back",
     *("redeliver", "reject", "reset-second-factor"),
     *("resolve", "resume", "retry", "roll", "rotate", "rotate-secret", "stop", "test", "thaw", "void"),
@@ -51,6 +52,7 @@ TAGS = {
     "explanations": "Why payments wait",
     "ops_payments": "Stuck, parked and undecided payments",
     "ops": "Operations",
+    "ops_accounts": "Movements and balances of accounts",
     "searches": "Search",
     "related": "What belongs to payments",
 }

@@ -48,9 +48,9 @@ def _api(path: str) -> str:
 LINKS = {
     "parked": CountLink("Parked payments", _list(parked="true"), "parked payment"),
     "undecided": CountLink("Undecided at the bank", _list(undecided="true"), "undecided payout"),
-    "adjustments_proposed": CountLink("Adjustments to approve", "/console/adjustments?state=proposed", "adjustment"),
+    "adjustments_proposed": CountLink("Adjustments to approve", "/console/approvals#adjustments", "adjustment"),
     "resolutions_proposed": CountLink(
-        "Resolutions to approve", _api("/v1/ops/resolutions?state=proposed"), "resolution"
+        "Resolutions to approve", "/console/approvals#resolutions", "resolution"
     ),
     "reconciliation_exceptions": CountLink("Reconciliation exceptions", "/console/reconciliation", "exception"),
     "endpoints_disabled": CountLink(

@@ -8,6 +8,7 @@ from flask import Response, request
 from gateway.pages.api_calls import ApiAnswer
 from gateway.pages.console.pages import console
 from gateway.pages.console.payment_verbs import NOTE, VERBS
+from gateway.pages.decimals import total
 from gateway.pages.formats import duration, moment, pretty
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import redirect, render
@@ -130,17 +131,7 @@ def headline(shown: dict[str, Any], explanation: dict[str, Any]) -> str:
 
 def sums(operations: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """The sum of the operations of each currency, as decimal text: zero, or the books are broken."""
-    digits: dict[str, int] = defaultdict(int)
-    minor: dict[str, int] = defaultdict(int)
+    amounts: dict[str, list[str]] = defaultdict(list)
     for row in operations:
-        decimals = row["amount"].partition(".")[2]
-        digits[row["currency"]] = len(decimals)
-        minor[row["currency"]] += int(row["amount"].replace(".", ""))
-    return [(currency, _decimal(total, digits[currency])) for currency, total in sorted(minor.items())]
-
-
-def _decimal(minor: int, digits: int) -> str:
-    if not digits:
-        return str(minor)
-    sign, whole = ("-" if minor < 0 else ""), f"{abs(minor):0{digits + 1}}"
-    return f"{sign}{whole[:-digits]}.{whole[-digits:]}"
+        amounts[row["currency"]].append(row["amount"])
+    return [(currency, total(of_currency)) for currency, of_currency in sorted(amounts.items())]

@@ -16,6 +16,8 @@ PAGES = {
     "batch": "/console/batches/{id}",
     "reconciliation": "/console/reconciliation/{id}",
     "webhook_delivery": "/console/webhooks/deliveries/{id}",
+    "user": "/console/users/{id}",
+    "account": "/console/accounts/{id}",
 }
 """Where the console shows a hit of a kind; others are shown as the API has them."""
 
