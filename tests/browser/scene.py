@@ -40,6 +40,8 @@ class Scene:
         endpoint = {"url": "https://8.8.8.8/hooks", "event_types": ["ping"], "description": HOSTILE}
         self.endpoint = self.post("merchant", "/v1/webhook-endpoints", **endpoint)["id"]
         self.post("merchant", "/v1/invitations", email=f"mia-{mark}@example.com", role="operator")
+        self.client_id = next(user["id"] for user in created if user["email"].startswith("client"))
+        self.account = self.read("ops", f"/v1/ops/accounts?owner={self.client_id}")["data"][0]["id"]
         self.charge = self.charged("100.00", reference=self.reference)
         self.failed = self.charged("99999.00")
         self.held = [self.charged("12.50", capture=False) for _ in range(3)]
@@ -54,6 +56,11 @@ class Scene:
         assert answer.status_code < 300, answer.text
         return dict(answer.json())
 
+    def read(self, person: str, path: str) -> dict[str, Any]:
+        """The answer to a GET of this person."""
+        headers = {"Authorization": f"Bearer {self.tokens[person]}"}
+        return dict(self._http.get(path, headers=headers).raise_for_status().json())
+
     def charged(self, amount: str, **members: Any) -> str:
         """The id of a charge of the client."""
         members = {"summary": HOSTILE, "metadata": {"note": HOSTILE}, **members}
@@ -62,8 +69,7 @@ class Scene:
 
     def state(self, id: str) -> str:
         """The state of a payment."""
-        headers = {"Authorization": f"Bearer {self.tokens['ops']}"}
-        return str(self._http.get(f"/v1/payments/{id}", headers=headers).json()["state"])
+        return str(self.read("ops", f"/v1/payments/{id}")["state"])
 
     def close(self) -> None:
         """Close the connections, and leave no order open: others use the stack too."""

@@ -141,6 +141,13 @@ def pages_of(scene: Scene) -> list[str]:
         "/second-factor",
         "/second-factor/prove",
         f"/console/api?path=/v1/ops/payments/{scene.charge}",
+        "/console/users?role=client",
+        f"/console/users/{scene.client_id}",
+        "/console/accounts?code=wire&currency=EUR",
+        f"/console/accounts/{scene.account}",
+        "/console/approvals?show=all",
+        "/console/audit?action=users.create",
+        "/console/closing?month=2026-01&timezone=Europe/Berlin",
     ]
 
 
