@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from models import payment_stuck, pg_arrays
 from models.keyset import START, Cursor, all_of
-from models.payment_search import BY_ID, Column, Filter, Keyset, ListQuery, Page, search
+from models.payment_search import BY_ID, Column, Filter, Keyset, ListQuery, Page, Search, search
 from models.payment_stuck import StuckFilter, StuckPayment
 from models.records import records
 
@@ -45,6 +45,15 @@ FROM payments WHERE id = ANY(%s::uuid[])
 
 def page(connection: Connection, which: StuckFilter, limit: int, at: Cursor = START) -> Page:
     """Payments of the filter as StuckPayment, newest first; the filter is one of all payments."""
+    columns, keysets, query, parameters = search_of(which)
+    result = search(connection, columns, {}, keysets, query, limit, at, parameters)
+    shown = connection.exec_driver_sql(ROWS, (pg_arrays.plain(key.id for key in result.keys),))
+    rows = {row.id: row for row in records(StuckPayment, shown)}
+    return result._replace(rows=[rows[key.id] for key in result.keys])
+
+
+def search_of(which: StuckFilter) -> Search:
+    """The search for the payments of the filter."""
     keysets, rest = _keysets(which)
     conditions = {**payment_stuck.errors(rest, "p"), **payment_stuck.narrower(rest, "p", "p")}
     applying = {sql: value for sql, value in conditions.items() if value not in (None, [])}
@@ -58,10 +67,7 @@ def page(connection: Connection, which: StuckFilter, limit: int, at: Cursor = ST
     }
     columns[BY_ID] = Column("p.created_at", "timestamptz")
     query = ListQuery([Filter(sql, "is", ["true"]) for sql in applying], which.created_from, which.created_before)
-    result = search(connection, columns, {}, keysets, query, limit, at, parameters)
-    shown = connection.exec_driver_sql(ROWS, (pg_arrays.plain(key.id for key in result.keys),))
-    rows = {row.id: row for row in records(StuckPayment, shown)}
-    return result._replace(rows=[rows[key.id] for key in result.keys])
+    return Search(columns, keysets, query, parameters)
 
 
 def _keysets(which: StuckFilter) -> tuple[tuple[Keyset, ...], StuckFilter]:

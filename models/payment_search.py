@@ -89,6 +89,15 @@ class Page(NamedTuple):
     turn_key: RowKey | None = None
 
 
+class Search(NamedTuple):
+    """What `search` looks for, without facts."""
+
+    columns: Mapping[str, Column]
+    keysets: Sequence[Keyset]
+    query: ListQuery
+    parameters: Mapping[str, object]
+
+
 class TooMany(Exception):
     """Raised if more than SCANNED_MAX payments would have to be sorted."""
 
@@ -163,6 +172,40 @@ def search(
     if scan_limit is not None:
         keys = [key for key in keys if (key.id <= scan_limit if is_ascending else key.id >= scan_limit)]
     return Page((), keys, RowKey(scan_limit) if scan_limit else None, _turn(query, at, is_ascending))
+
+
+def count(connection: Connection, of: Search, limit: int, scanned_max: int) -> tuple[int, bool]:
+    """Number of payments of the search, up to `limit`; and whether it looked at all of them.
+
+    Of each keyset only the newest `scanned_max` are tested by conditions without an index.
+    """
+    columns, keysets, query, parameters = of
+    bounds = {CREATED_FROM: query.created_from is not None, CREATED_BEFORE: query.created_before is not None}
+    applying = [condition for condition, applies in bounds.items() if applies]
+    keyed = all_of([*applying, *_tests(columns, query.filters, is_keyed=True)])
+    tests = _tests(columns, query.filters, is_keyed=False)
+    scanned_max = scanned_max if tests else limit
+    parts = []
+    for keyset in keysets:
+        scanned = f"SELECT p.* FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id DESC LIMIT {scanned_max}"
+        tested = f"SELECT p.id, {all_of(tests)} AS fits FROM ({scanned}) AS p"
+        if keyset.each_own:
+            tested = (
+                f"SELECT k.id, k.fits FROM accounts a CROSS JOIN LATERAL ({tested}) k WHERE a.owner_id = %(user_id)s"
+            )
+        parts.append(f"({tested})")
+    statement = (
+        f"SELECT count(*) FILTER (WHERE fits), count(*) FROM (SELECT id, bool_or(fits) AS fits"
+        f" FROM ({' UNION ALL '.join(parts)}) AS found GROUP BY id) AS payments"
+    )
+    named = {
+        **parameters,
+        "created_from": query.created_from,
+        "created_before": query.created_before,
+        **{f"filter_{number}": condition.value for number, condition in enumerate(query.filters)},
+    }
+    number, scanned = connection.exec_driver_sql(statement, named).one()
+    return min(number, limit), not tests or scanned < scanned_max
 
 
 def _tests(columns: Mapping[str, Column], filters: Sequence[Filter], *, is_keyed: bool) -> list[str]:

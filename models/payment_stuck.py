@@ -152,6 +152,17 @@ def find(connection: Connection, which: StuckFilter, limit: int, at: Cursor = ST
     return keyset.page(connection, StuckPayment, table, _conditions(which), limit, at, key="payments.id")
 
 
+def count(connection: Connection, which: StuckFilter, limit: int) -> int:
+    """Number of selected payments, up to `limit`."""
+    table = UNDECIDED if which.undecided else PARKED if which.is_of_parked else WAITING
+    conditions = {sql: value for sql, value in _conditions(which).items() if value is not None and value != []}
+    named = {f"filter_{number}": value for number, value in enumerate(conditions.values())}
+    tests = [sql.replace("%s", f"%({name})s") for name, sql in zip(named, conditions, strict=True)]
+    statement = f"SELECT count(*) FROM ({table} WHERE {keyset.all_of(tests)} LIMIT %(limit)s) AS found"
+    number: int = connection.exec_driver_sql(statement, {**named, "limit": limit}).scalar_one()
+    return number
+
+
 def _conditions(which: StuckFilter) -> dict[str, object]:
     """Conditions besides the criterion, by their SQL, with the value of each."""
     tried = "i" if which.undecided else "payments"

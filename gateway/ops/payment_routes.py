@@ -20,7 +20,9 @@ from gateway.ops.batch_routes import create_batch
 from gateway.ops.representations import selection_body
 from gateway.ops.retry_schemas import (
     BatchDetailSchema,
+    OpsPaymentFilter,
     OpsPaymentQuery,
+    PaymentCountSchema,
     RetriesInput,
     RetryInput,
     SelectionSchema,
@@ -28,7 +30,7 @@ from gateway.ops.retry_schemas import (
 )
 from gateway.outcomes.responses import JsonResult, action_response
 from gateway.services import services
-from models import ops_payment, payment_action, payment_command, payment_view, selection
+from models import ops_payment, payment_action, payment_command, payment_count, payment_view, selection
 from models.payment_command import NewCommand
 from models.rules.ops_actions import DETAILS, OpsAction, refusal
 from models.session import statements, transaction
@@ -53,6 +55,20 @@ def list_stuck(query: dict[str, Any]) -> JsonAnswer:
     payments that are not final have a last error.
     """
     return paginated(query, ops_payment.page, ops_payment.listed_body, which=stuck_filter(query))
+
+
+@ops_payments.route("/count")
+@requires("ops:read")
+@ops_payments.arguments(OpsPaymentFilter, location="query")
+@ops_payments.response(200, PaymentCountSchema)
+def count_payments(query: dict[str, Any]) -> JsonAnswer:
+    """Count the payments of a filter of the list, up to 10,000.
+
+    By a filter that no index finds only the newest 50,000 payments are looked at; `is_exact` is false then, too.
+    """
+    with statements(services().engine) as connection:
+        counted = payment_count.count(connection, stuck_filter(query))
+    return {"count": counted.number, "is_exact": counted.is_exact}, {}
 
 
 @ops_payments.route("/<id>/retry", methods=["POST"])

@@ -78,8 +78,8 @@ class StuckCriteria(Input):
             raise ma.ValidationError({"stuck": [error]})
 
 
-class OpsPaymentQuery(StuckCriteria, PageQuery):
-    """Page and filters of payments, in any state or not posted in time."""
+class OpsPaymentFilter(StuckCriteria):
+    """Filters of payments, in any state or not posted in time."""
 
     is_required = False
 
@@ -90,6 +90,10 @@ class OpsPaymentQuery(StuckCriteria, PageQuery):
     attempts_min = CountFilter()
     attempts_max = CountFilter()
     ids = CommaList(Id())
+
+
+class OpsPaymentQuery(OpsPaymentFilter, PageQuery):
+    """Page and filters of payments, in any state or not posted in time."""
 
 
 class RetryFilter(StuckCriteria):
@@ -148,6 +152,13 @@ class BatchItemQuery(PageQuery):
     """Page and filter of the payments of a batch."""
 
     outcome = ChoiceList(BatchOutcome)
+
+
+class PaymentCountSchema(Output):
+    """How many payments a filter selects; if it was not counted to the end, there are at least as many."""
+
+    count = ma.fields.Integer()
+    is_exact = ma.fields.Boolean()
 
 
 class OpsPaymentSchema(Output):

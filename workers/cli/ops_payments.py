@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from models import ops_payment, payment
+from models import ops_payment, payment, payment_count
 from models.rules.failure_codes import Failure
 from models.rules.money import render
 from models.session import transaction
@@ -28,14 +28,21 @@ ROWS_MAX = 1_000
     help="FAILED for this reason; several are any of them.",
 )
 @click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True)
+@click.option("--count", "counts", is_flag=True, help="Only say how many there are, up to 10,000.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
-def payments(parked: bool, undecided: bool, limit: int, as_json: bool, **options: Any) -> None:
+def payments(parked: bool, undecided: bool, limit: int, counts: bool, as_json: bool, **options: Any) -> None:
     """List payments in any state, newest first: by user, merchant, account, wallet, error, time and more."""
     chosen = {name: value for name, value in options.items() if value not in (None, ())}
     if parked + undecided + ("stuck" in chosen) > 1:
         raise click.UsageError("choose one of --parked, --undecided and --stuck")
     is_of_all = not parked and not undecided and "stuck" not in chosen
     which = filter_of({**chosen, "undecided": undecided, "is_of_all": is_of_all})
+    if counts:
+        with transaction(process.engine()) as connection:
+            counted = payment_count.count(connection, which)
+        number = f"{counted.number}" if counted.is_exact else f"at least {counted.number}"
+        click.echo(json.dumps({"count": counted.number, "is_exact": counted.is_exact}) if as_json else number)
+        return
     with transaction(process.engine()) as connection:
         found = ops_payment.page(connection, limit, which=which)
         now = payment.clock(connection)

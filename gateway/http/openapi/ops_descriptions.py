@@ -10,6 +10,8 @@ OPS_DESCRIPTIONS: dict[str, str] = {
     "AccountOperation.type": "The type of that payment.",
     "BalancePoint.at": "The time.",
     "BalancePoint.balance": "The balance after all payments posted by then.",
+    "PaymentCount.count": "The number of payments, at most 10,000.",
+    "PaymentCount.is_exact": "False if there may be more: it was not counted to the end.",
     "days": "How many days, until now.",
     "EndApiKeysInput.api_key": "The id of the key to end; without it all end.",
     "EndSessionsInput.session": "The id of the session to end; without it all end.",

@@ -1,11 +1,13 @@
 """GET /console/payments: payments by any filter of the API, with the columns that the reader chose."""
 
+from collections.abc import Mapping
+
 from flask import Response, request
 
 from gateway.pages.api_calls import ApiCall
 from gateway.pages.console.pages import console
 from gateway.pages.console.payment_verbs import VERBS
-from gateway.pages.filters import COLUMNS, ListFilter, chips, chosen, shown_columns
+from gateway.pages.filters import COLUMNS, CURSOR, ListFilter, chips, chosen, shown_columns
 from gateway.pages.formats import with_query
 from gateway.pages.rendering import query, redirect, render
 from gateway.pages.visitors import attempt, visitor
@@ -60,6 +62,14 @@ LIST_COLUMNS = {
 DEFAULT_COLUMNS = ("state", "type", "amount", "parties", "reference", "reason", "attempts", "created_at")
 
 
+COUNT = "/v1/ops/payments/count"
+
+
+def filter_of(asked: Mapping[str, str]) -> dict[str, str]:
+    """The filter of the URL, without the place in the list."""
+    return {name: value for name, value in chosen(asked, FILTERS).items() if name != CURSOR}
+
+
 @console.get("/payments")
 def payments() -> Response:
     """The payments of the filter, newest first."""
@@ -69,6 +79,7 @@ def payments() -> Response:
     call = ApiCall("GET", "/v1/ops/payments", {"limit": PAGE_LENGTH, **chosen(asked, FILTERS)})
     answer = attempt(call)
     page = answer.body if answer.is_ok else {"data": [], "next_cursor": None, "prev_cursor": None}
+    counted = attempt(ApiCall("GET", COUNT, filter_of(asked))) if answer.is_ok else None
     columns = shown_columns(asked, LIST_COLUMNS, DEFAULT_COLUMNS)
     return render(
         "console/payments.html",
@@ -79,6 +90,7 @@ def payments() -> Response:
         chips=chips(asked, FILTERS),
         filters=FILTERS,
         shown_filters=SHOWN_FILTERS,
+        count=counted.body if counted and counted.is_ok else None,
         filter_values=chosen(asked, FILTERS),
         columns=columns,
         all_columns=LIST_COLUMNS,

@@ -135,6 +135,7 @@ CALLS = {
     "ops: note": ("POST", f"/v1/ops/payments/{ID}/notes", {"text": "seen"}),
     "ops: search": ("GET", "/v1/ops/search?q=x", None),
     "ops: payments": ("GET", "/v1/ops/payments?parked=true", None),
+    "ops: count": ("GET", "/v1/ops/payments/count?parked=true", None),
     "ops: retry": ("POST", f"/v1/ops/payments/{ID}/retry", WHY),
     "ops: retry all": ("POST", "/v1/ops/payments/retry", {"filter": {"parked": True}}),
     "ops: batches": ("GET", "/v1/ops/batches", None),

@@ -243,7 +243,7 @@ def test_errors_are_pages(api: ApiHarness, ops: Browser) -> None:
 def test_search_opens_the_only_hit_and_lists_several(api: ApiHarness, ops: Browser) -> None:
     ann = api.person("client", "Ann <i>Ash</i>")
     answer = ops.get(f"/console/search?q={ann.id}", 303)
-    assert answer.location == f"/console/api?path=/v1/ops/users/{ann.id}"
+    assert answer.location == f"/console/users/{ann.id}"
     assert "Ann <i>Ash</i>" in alerts(ops.get(answer.location))
     twins = ["wal_0000000000000000000000TWIN", "wal_1111111111111111111111TWIN"]
     for token in twins:

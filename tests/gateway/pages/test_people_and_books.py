@@ -8,7 +8,7 @@ import pytest
 from gateway.pages.console import accounts, approvals, users
 from gateway.pages.console.user_verbs import VERBS
 from gateway.pages.curves import curve, sparkline
-from models import ops_account
+from models import ops_account, payment_count
 from models.user import Role
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.adjustments import account_of
@@ -171,6 +171,37 @@ def test_who_proposed_cannot_approve_and_another_can(
     assert adjustment[-8:] not in waiting
     assert console.form("/console/approvals/wishes/1/approve", WHY, "/console/approvals").status_code == 404
     assert approvals.KINDS.keys() == paths.keys()
+
+
+def test_the_list_of_payments_says_how_many_there_are(
+    api: ApiHarness, console: Browser, olga: ApiUser, person: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = f"merchant={person.id}"
+
+    def count(query: str) -> tuple[int, bool]:
+        body = olga.get(f"/v1/ops/payments/count?{query}").get_json()
+        return body["count"], body["is_exact"]
+
+    assert count(theirs) == (2, True)
+    for query in (
+        "state=AUTHORIZED",
+        "type=charge",
+        "state=COMPLETED",
+        "created_from=2001-01-01T00:00:00Z&type=deposit",
+    ):
+        assert count(f"{theirs}&{query}") == (1, True)
+    assert count(f"{theirs}&created_before=2001-01-01T00:00:00Z") == (0, True)
+    [user] = api.execute("SELECT user_id::text FROM payments WHERE id IN (SELECT max(id::text)::uuid FROM payments)")
+    assert count(f"user={user}") == (1, True)
+    assert count("parked=true") == count("undecided=true") == count("parked=true&error_contains=x") == (0, True)
+    assert count("stuck=0")[1]
+    assert "Payments 2 " in alerts(console.get(f"/console/payments?{theirs}"))
+    monkeypatch.setattr(payment_count, "SCANNED_MAX", 1)
+    assert count(f"{theirs}&state=COMPLETED") == (1, False), "the newest of each side is looked at"
+    assert "at least" in alerts(console.get(f"/console/payments?{theirs}&state=COMPLETED"))
+    monkeypatch.setattr(payment_count, "COUNTED_MAX", 1)
+    assert count(theirs) == (1, False)
+    assert olga.get("/v1/ops/payments/count?limit=5").get_json()["code"] == "unknown_parameter"
 
 
 def test_the_audit_log_is_filtered_in_the_url_and_downloaded(console: Browser, olga: ApiUser, person: ApiUser) -> None:

@@ -20,6 +20,7 @@ SERVED = {
     "get_ops_payment_related": "ops related",
     "search_ops": "ops search",
     "list_ops_payments": "ops payments",
+    "get_ops_payment_count": "ops payments",
     "retry_ops_payment": "payments retry",
     "retry_ops_payments": "ops retry",
     "get_ops_payment": "payments show",
