@@ -49,9 +49,7 @@ LINKS = {
     "parked": CountLink("Parked payments", _list(parked="true"), "parked payment"),
     "undecided": CountLink("Undecided at the bank", _list(undecided="true"), "undecided payout"),
     "adjustments_proposed": CountLink("Adjustments to approve", "/console/approvals#adjustments", "adjustment"),
-    "resolutions_proposed": CountLink(
-        "Resolutions to approve", "/console/approvals#resolutions", "resolution"
-    ),
+    "resolutions_proposed": CountLink("Resolutions to approve", "/console/approvals#resolutions", "resolution"),
     "reconciliation_exceptions": CountLink("Reconciliation exceptions", "/console/reconciliation", "exception"),
     "endpoints_disabled": CountLink(
         "Webhook endpoints disabled", "/console/webhooks?state=disabled", "disabled endpoint"
