@@ -64,7 +64,7 @@ USES = {
         "models/rail.py": 1,
         "models/resolution.py": 1,
         "models/user.py": 2,
-        "models/payment_search.py": 4,
+        "models/payment_search.py": 5,
         "models/webhook_delivery.py": 2,
         "models/webhook_queue.py": 2,
     },
