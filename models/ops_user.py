@@ -17,6 +17,10 @@ SHOWN_MAX = 20
 """Of each list; the rest is in the list itself, by the user as a filter."""
 
 
+ENDED = {token.SESSION: "sessions.end", token.API_KEY: "api_keys.end"}
+"""The audit action for the end of a token, by its kind."""
+
+
 class OpsUser(NamedTuple):
     """The user and the newest of what is theirs; wallets include inactive ones, with their charge limits."""
 
@@ -47,6 +51,10 @@ def by_id(connection: Connection, id: str) -> OpsUser | None:
     )
 
 
+IS_TOKEN = "SELECT EXISTS (SELECT FROM tokens WHERE id = %s AND user_id = %s AND kind = %s)"
+"""Whether it is a token of the user, ended or not."""
+
+
 def end_tokens(
     connection: Connection, user_id: str, kind: str, actor: Actor, reason: str, id: str | None = None
 ) -> list[str]:
@@ -54,9 +62,9 @@ def end_tokens(
 
     Raises KeyError if the user has no such token.
     """
-    if id is not None and not token.exists(connection, user_id, kind, id):
+    if id is not None and not connection.exec_driver_sql(IS_TOKEN, (id, user_id, kind)).scalar_one():
         raise KeyError(id)
     ended = token.revoke(connection, user_id, kind, id)
     if ended:
-        audit.note(connection, actor, token.ENDED[kind], user_id, reason, after={"ended": ended})
+        audit.note(connection, actor, ENDED[kind], user_id, reason, after={"ended": ended})
     return ended

@@ -19,9 +19,6 @@ CONFIRMATION_PREFIX = "cfm_"
 
 SESSION, API_KEY = "session", "api_key"
 
-ENDED = {SESSION: "sessions.end", API_KEY: "api_keys.end"}
-"""The audit action for the end of a token, by its kind."""
-
 LAST_USED_SECONDS = 60
 """`last_used_at` is written at most this often."""
 
@@ -258,14 +255,6 @@ def revoke(
         {"user": user_id, "kind": kind, "id": id, "but": but},
     )
     return [row[0] for row in rows]
-
-
-def exists(connection: Connection, user_id: str, kind: str, id: str) -> bool:
-    """Whether this is a token of the user, ended or not."""
-    known: bool = connection.exec_driver_sql(
-        "SELECT EXISTS (SELECT FROM tokens WHERE id = %s AND user_id = %s AND kind = %s)", (id, user_id, kind)
-    ).scalar_one()
-    return known
 
 
 def revoke_for(connection: Connection, user_id: str, merchant_id: str) -> list[str]:

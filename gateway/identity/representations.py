@@ -13,6 +13,7 @@ from gateway.http.found import path_id
 from gateway.services import services
 from models import audit, login_throttle, token
 from models.login_throttle import Subject
+from models.ops_user import ENDED
 from models.representations import iso
 from models.session import Connection, transaction
 from models.token import TokenRecord
@@ -84,7 +85,7 @@ def revoke_all(connection: Connection, user_id: str, kind: str, *, but: str | No
     """Revoke all of the user's tokens of that kind except `but`, and write which ones to the audit log."""
     ended = token.revoke(connection, user_id, kind, but=but)
     if ended:
-        audit.note(connection, actor(user_id), token.ENDED[kind], user_id, after={"ended": ended})
+        audit.note(connection, actor(user_id), ENDED[kind], user_id, after={"ended": ended})
 
 
 def revoke_one(kind: str, id: str) -> Response:
@@ -92,7 +93,7 @@ def revoke_one(kind: str, id: str) -> Response:
     with transaction(services().engine) as connection:
         if not token.revoke(connection, g.caller.person_id, kind, path_id(id)):
             raise not_found()
-        audit.note(connection, actor(), token.ENDED[kind], id)
+        audit.note(connection, actor(), ENDED[kind], id)
     services().tokens.forget_everywhere(g.caller.person_id)
     return no_content()
 
