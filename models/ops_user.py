@@ -51,7 +51,7 @@ def by_id(connection: Connection, id: str) -> OpsUser | None:
     )
 
 
-IS_TOKEN = "SELECT EXISTS (SELECT FROM tokens WHERE id = %s AND user_id = %s AND kind = %s)"
+IS_THEIRS = "SELECT EXISTS (SELECT FROM tokens WHERE id = %s AND user_id = %s AND kind = %s)"
 """Whether it is a token of the user, ended or not."""
 
 
@@ -62,7 +62,7 @@ def end_tokens(
 
     Raises KeyError if the user has no such token.
     """
-    if id is not None and not connection.exec_driver_sql(IS_TOKEN, (id, user_id, kind)).scalar_one():
+    if id is not None and not connection.exec_driver_sql(IS_THEIRS, (id, user_id, kind)).scalar_one():
         raise KeyError(id)
     ended = token.revoke(connection, user_id, kind, id)
     if ended:
