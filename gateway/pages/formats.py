@@ -42,7 +42,7 @@ def age(value: str | None) -> str:
     return f"{duration(seconds)} ago" if seconds >= 0 else f"in {duration(-seconds)}"
 
 
-def today() -> str:
+def this_day() -> str:
     """This day in UTC."""
     return time.strftime("%Y-%m-%d", time.gmtime())
 
@@ -70,7 +70,7 @@ def _units(seconds: int, large: int, large_name: str, small: int, small_name: st
 
 def month_now() -> str:
     """The month of now in UTC, as YYYY-MM."""
-    return today()[:7]
+    return this_day()[:7]
 
 
 def amount(value: str | None) -> str:

@@ -10,7 +10,7 @@ from gateway.pages.console.users import YES_OR_NO
 from gateway.pages.curves import curve
 from gateway.pages.decimals import difference
 from gateway.pages.filters import ListFilter, chips, chosen
-from gateway.pages.formats import today
+from gateway.pages.formats import this_day
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import query, render
 from gateway.pages.visitors import attempt, get, visitor
@@ -43,7 +43,7 @@ def accounts() -> Response:
     values, asked = chosen(query(), FILTERS), query()
     is_of_wallets = "owner" in values or asked.get("show") == WALLETS
     technical = {} if is_of_wallets or "code" in values else {"code": ",".join(CODES)}
-    since = values.get("at") or f"{today()}T00:00:00Z"
+    since = values.get("at") or f"{this_day()}T00:00:00Z"
     call = ApiCall("GET", ACCOUNTS, {"limit": PAGE_LENGTH, **technical, **values, "at": since})
     answer = attempt(call)
     rows = answer.body["data"] if answer.is_ok else []
