@@ -7,7 +7,7 @@ from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.found import found, path_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.pagination import only_page, paginated
-from gateway.ops.user_schemas import AccountOperationSchema, BalanceCurveSchema, BalanceQuery
+from gateway.ops.user_schemas import AccountOperationSchema, BalanceCurveQuery, BalanceCurveSchema
 from gateway.services import services
 from models import account_operation, balance_curve, ops_account
 from models.session import statements
@@ -30,7 +30,7 @@ def list_operations(query: dict[str, Any], id: str) -> JsonAnswer:
 
 @ops_accounts.route("/balances")
 @requires("ops:read")
-@ops_accounts.arguments(BalanceQuery, location="query")
+@ops_accounts.arguments(BalanceCurveQuery, location="query")
 @ops_accounts.response(200, page_of(BalanceCurveSchema))
 def list_balances(query: dict[str, Any]) -> JsonAnswer:
     """Show the balances of accounts over the last days, at 61 times that are equally far from each other; each is that

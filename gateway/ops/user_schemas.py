@@ -41,7 +41,7 @@ class AccountOperationSchema(Output):
     created_at = ma.fields.DateTime()
 
 
-class BalanceQuery(Input):
+class BalanceCurveQuery(Input):
     """The accounts, and the days until now."""
 
     account = CommaList(Id(), length_max=ACCOUNTS_MAX, required=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gateway.pages.charts import Mark
 from gateway.pages.decimals import minor
 from gateway.pages.formats import amount, moment
 
@@ -13,13 +14,6 @@ LEFT, BOTTOM, TOP = 92, 18, 8
 SMALL_WIDTH, SMALL_HEIGHT, SMALL_EDGE = 120, 28, 2
 LABELS = 5
 """Times written below a curve."""
-
-
-class Mark(NamedTuple):
-    """A text of an axis and its place."""
-
-    place: float
-    text: str
 
 
 class Curve(NamedTuple):
