@@ -75,6 +75,7 @@ VALUES: dict[str, Any] = {
     "available": "90.00",
     "balance": "100.00",
     "balance_after": None,
+    "AccountOperation.balance_after": "90.00",
     "bic": "COBADEFFXXX",
     "captured_amount": "10.00",
     "charge_limits": [],
