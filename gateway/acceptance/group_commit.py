@@ -10,11 +10,11 @@ import structlog
 import bell
 import metrics
 from gateway.acceptance.accepted import AcceptedPayment, new_payment
-from gateway.acceptance.payment_request import PaymentRequest, find_parties, resolve
+from gateway.acceptance.payment_request import Parties, PaymentRequest, find_parties, resolve
 from gateway.acceptance.reference_data import ReferenceData
 from gateway.http.errors import ApiError
 from gateway.http.idempotency import key_reused
-from models import idempotency, maker, payment, payment_view, payout, quote
+from models import idempotency, maker, payment, payment_view, payout, quote, wallet_payment
 from models.account import Party
 from models.payment import NewPayment
 from models.session import CommitUnknown, Connection, Contention, DatabaseUnavailable, Engine, statements, transaction
@@ -114,34 +114,67 @@ class GroupCommit:
             return self._store(requests)
 
     def _store(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
-        """Store all payments with one statement; one with a reference, a quote or a bank counterparty is alone, in a
-        transaction with that.
+        """Store the payments: those between wallets with one statement, all others with one more; one with a reference,
+        a quote or a bank counterparty is alone, in a transaction with that.
 
         Raises ApiError only for such a one: a reference in use, or a used quote, rolls both back.
         """
+        between_wallets: dict[tuple[str, str], PaymentRequest] = {}
+        others = []
+        for request in requests:
+            if request.is_between_wallets and request.user_and_key not in between_wallets:
+                between_wallets[request.user_and_key] = request
+            else:
+                others.append(request)
         answers: dict[str, Answer] = {}
         scope = transaction if any(request.needs_own_transaction for request in requests) else statements
         with scope(self._engine) as connection:
-            parties = find_parties(connection, requests, self._reference_data)
-            payments: dict[tuple[str, str], NewPayment] = {}
-            accounts: dict[str, tuple[Party, Party]] = {}
-            for request in requests:
-                try:
-                    source, target = accounts[request.id] = resolve(request, parties)
-                except ApiError as error:
-                    answers[request.id] = error
-                else:
-                    new = request.payment._replace(source_id=source.id, target_id=target.id)
-                    payments.setdefault(request.user_and_key, new)
-            created = payment.accept(connection, list(payments.values())) if payments else {}
-            for request in requests:
-                if request.id in created:
-                    self._store_more(connection, request)
-                    answers[request.id] = new_payment(request, *accounts[request.id], created[request.id])
-            unsettled = [request for request in requests if request.id not in created]
+            if between_wallets:
+                answers |= self._store_between_wallets(connection, list(between_wallets.values()))
+            if others:
+                answers |= self._store_others(connection, others)
+            unsettled = [request for request in requests if not isinstance(answers.get(request.id), AcceptedPayment)]
             if unsettled:
-                answers.update(self._find_replays(connection, unsettled, answers))
+                answers |= self._find_replays(connection, unsettled, answers)
         return [answers[request.id] for request in requests]
+
+    def _store_between_wallets(self, connection: Connection, requests: Sequence[PaymentRequest]) -> dict[str, Answer]:
+        """Answers by id; without those whose key is taken."""
+        answers: dict[str, Answer] = {}
+        tokens = [request.source for request in requests], [request.target or "" for request in requests]
+        outcomes = wallet_payment.accept(connection, [request.payment for request in requests], *tokens)
+        for request in requests:
+            source, target, created_at = outcomes[request.id]
+            if source is not None and target is not None and created_at is not None:
+                answers[request.id] = new_payment(request, source, target, created_at)
+                continue
+            found = {party.token or "": party for party in (source, target) if party is not None}
+            try:
+                resolve(request, Parties(found, {}, self._reference_data))
+            except ApiError as error:
+                answers[request.id] = error
+        return answers
+
+    def _store_others(self, connection: Connection, requests: Sequence[PaymentRequest]) -> dict[str, Answer]:
+        """Answers by id; without those whose key is taken."""
+        answers: dict[str, Answer] = {}
+        parties = find_parties(connection, requests, self._reference_data)
+        payments: dict[tuple[str, str], NewPayment] = {}
+        accounts: dict[str, tuple[Party, Party]] = {}
+        for request in requests:
+            try:
+                source, target = accounts[request.id] = resolve(request, parties)
+            except ApiError as error:
+                answers[request.id] = error
+            else:
+                new = request.payment._replace(source_id=source.id, target_id=target.id)
+                payments.setdefault(request.user_and_key, new)
+        created = payment.accept(connection, list(payments.values())) if payments else {}
+        for request in requests:
+            if request.id in created:
+                self._store_more(connection, request)
+                answers[request.id] = new_payment(request, *accounts[request.id], created[request.id])
+        return answers
 
     def _store_more(self, connection: Connection, request: PaymentRequest) -> None:
         """Store what a payment needs its own transaction for."""

@@ -47,6 +47,16 @@ class PaymentRequest(NamedTuple):
         return any(one is not None for one in more)
 
     @property
+    def is_between_wallets(self) -> bool:
+        """True for a transfer or charge that names both wallets and no more: `wallet_payment` accepts it."""
+        return (
+            self.payment.type in (PaymentType.TRANSFER, PaymentType.CHARGE)
+            and self.target is not None
+            and self.error_if_new is None
+            and not self.needs_own_transaction
+        )
+
+    @property
     def user_and_key(self) -> tuple[str, str]:
         """The user and their idempotency key."""
         return self.payment.user_id, self.payment.key

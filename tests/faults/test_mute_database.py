@@ -104,7 +104,7 @@ def test_the_gateway_answers_all_the_same(
         line.is_mute = True
         line.hang_up()
     else:
-        line.mute_at = b"EXECUTE accept " if at == "commit" else MUTE_AT[at]
+        line.mute_at = b"EXECUTE accept" if at == "commit" else MUTE_AT[at]
     orders = users.mixed(30)
     submitted = users.submit(orders, threads=30)
     assert line.is_mute

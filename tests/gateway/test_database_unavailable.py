@@ -112,7 +112,7 @@ def test_a_gateway_whose_clock_is_wrong_says_so(
     assert client.order("/v1/deposits", deposit_into(wallet), "k").status_code == 202
 
 
-KEEPING = b"EXECUTE accept "
+KEEPING = b"EXECUTE accept"
 """The statement that keeps an order; without a reference it is a transaction of its own."""
 
 

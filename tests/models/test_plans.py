@@ -28,10 +28,12 @@ from models import (
     payment_view,
     prepared_statement,
     token,
+    wallet_payment,
 )
 from models.account import Party
 from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.keyset import Cursor
+from models.payment import NewPayment
 from models.payment_list import Viewer
 from models.payment_search import Filter, ListQuery
 from models.session import Connection, open_engine, transaction
@@ -212,6 +214,10 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),
     "a token": (0, lambda c, _: token.bearer(c, token.hash_of(token.new()))),
     "wallets by token": (0, lambda c, _: account.parties_by_token(c, ["wal_" + "0" * 32])),
+    "wallets of a new payment": (
+        0,
+        lambda c, some: wallet_payment.accept(c, [_new(some["user"])], ["wal_" + "0" * 32], ["wal_" + "1" * 32]),
+    ),
     "what merchants took of a day": (
         EVERY_MONTH,
         lambda c, some: charge_limit.daily_totals(c, [some["account"]], some["month"][0].date()),
@@ -226,6 +232,10 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
 
 def _party(account_id: str) -> Party:
     return Party(account_id, None, None, "EUR", "")
+
+
+def _new(user_id: str) -> NewPayment:
+    return NewPayment(new_id(), "transfer", user_id, "", "", 1, "EUR", new_id(), bytes(32))
 
 
 def _between(account_id: str) -> Any:

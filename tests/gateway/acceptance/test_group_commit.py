@@ -29,7 +29,7 @@ def test_concurrent_orders_share_flushes_with_an_answer_each(api: ApiHarness, cl
 
     with statements_of() as seen, ThreadPoolExecutor(ORDERS) as pool:
         answers = list(pool.map(order, range(ORDERS)))
-    inserts = [statement for statement, _ in seen if statement.startswith("EXECUTE accept ")]
+    inserts = [statement for statement, _ in seen if statement.startswith("EXECUTE accept_between_wallets")]
     assert [amount for _, amount in answers] == [f"{number + 1}.00" for number in range(ORDERS)]
     stored = api.execute("SELECT id::text || ' ' || amount FROM payments WHERE type = 'transfer'")
     assert sorted(stored) == sorted(f"{id} {amount.replace('.', '')}" for id, amount in answers)
