@@ -20,7 +20,11 @@ from models.payment import NewPayment
 from models.session import CommitUnknown, Connection, Contention, DatabaseUnavailable, Engine, statements, transaction
 
 LINGER_SECONDS = 0.002
-"""The wait of a group for more requests when the one before held several: fewer commits, and no wait at low load."""
+"""The wait of a group for more requests when the one before was shared but small: fewer commits. At low load there is
+no wait; at high load requests gather while the group before is stored."""
+
+SMALL_GROUP_MAX = 4
+"""Largest group that makes the next one wait."""
 
 GROUP_MAX = 256
 """Enough for every connection of a process; larger groups gain nothing."""
@@ -44,7 +48,7 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: deque[_Pending] = deque()
         self._is_led = False
-        self._was_shared = False
+        self._lingers = False
 
     def submit(self, request: PaymentRequest) -> AcceptedPayment:
         """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseUnavailable or Contention."""
@@ -69,10 +73,10 @@ class GroupCommit:
 
     def _lead(self) -> None:
         """Store one group of the waiting requests, its own first; then another thread leads."""
-        time.sleep(LINGER_SECONDS if self._was_shared else 0)  # lets ready requests join
+        time.sleep(LINGER_SECONDS if self._lingers else 0)  # lets ready requests join
         with self._lock:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
-        self._was_shared = len(group) > 1
+        self._lingers = 1 < len(group) <= SMALL_GROUP_MAX
         try:
             answers = self._settle([pending.request for pending in group])
             for pending, answer in zip(group, answers, strict=True):
