@@ -18,6 +18,11 @@ NEW = pg_arrays.Columns(
     " expires_at timestamptz, request_id text",
 )
 
+WALLET = """
+SELECT a.id, a.owner_id, a.currency, u.name, a.is_active AND u.is_active AS is_active
+FROM accounts a JOIN users u ON u.id = a.owner_id
+"""
+
 MAY_PAY = """
     source_is_active AND target_is_active AND source_id <> target_id
     AND source_currency = currency AND target_currency = currency
@@ -29,14 +34,13 @@ ACCEPT = PreparedStatement(
     "accept_between_wallets",
     f"""
 WITH new AS MATERIALIZED (
-    SELECT new.*,
-           s.id AS source_id, s.owner_id AS source_owner_id, s.currency AS source_currency,
-           su.name AS source_name, s.is_active AND su.is_active AS source_is_active,
+    SELECT new.*, s.id AS source_id, s.owner_id AS source_owner_id, s.currency AS source_currency,
+           s.name AS source_name, s.is_active AS source_is_active,
            t.id AS target_id, t.owner_id AS target_owner_id, t.currency AS target_currency,
-           tu.name AS target_name, t.is_active AND tu.is_active AS target_is_active
+           t.name AS target_name, t.is_active AS target_is_active
     FROM {NEW.unnest}
-    LEFT JOIN accounts s ON s.token = new.source LEFT JOIN users su ON su.id = s.owner_id
-    LEFT JOIN accounts t ON t.token = new.target LEFT JOIN users tu ON tu.id = t.owner_id
+    LEFT JOIN LATERAL ({WALLET} WHERE a.token = new.source OFFSET 0) s ON true
+    LEFT JOIN LATERAL ({WALLET} WHERE a.token = new.target OFFSET 0) t ON true
 ), kept AS (
     INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, request_id)
     SELECT user_id, key, fingerprint, id, request_id FROM new WHERE {MAY_PAY} ORDER BY new.user_id, new.key
@@ -56,6 +60,7 @@ SELECT new.id::text, stored.created_at,
 FROM new LEFT JOIN stored ON stored.id = new.id
 """,
 )
+"""OFFSET keeps each look-up of a wallet apart: as a join it would read all accounts, and the plan would be kept."""
 
 
 class WalletPayment(NamedTuple):

@@ -30,16 +30,15 @@ from models import (
     token,
     wallet_payment,
 )
-from models.account import Party
 from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.keyset import Cursor
-from models.payment import NewPayment
 from models.payment_list import Viewer
 from models.payment_search import Filter, ListQuery
 from models.session import Connection, open_engine, transaction
 from models.user import Role
 from tests.builders import Builder, new_id
 from tests.models.ops_questions import OPS_QUESTIONS
+from tests.models.plan_subjects import NO_WALLET, a_claimed_refund, a_claimed_transfer, a_party, a_transfer
 from tests.support import statements_of
 
 pytestmark = pytest.mark.slow
@@ -185,11 +184,11 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "a page of all payments": (6, lambda c, _: payment_list.page(c, EVERYBODY, ListQuery(), 21)),
     "a page of one wallet's": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(c, EVERYBODY, ListQuery(), 21, of=_party(some["account"])),
+        lambda c, some: payment_list.page(c, EVERYBODY, ListQuery(), 21, of=a_party(some["account"])),
     ),
     "a page of a user's of another wallet": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(c, Viewer(some["user"]), ListQuery(), 21, of=_party(new_id())),
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), ListQuery(), 21, of=a_party(new_id())),
     ),
     "a page of a user's by what no index answers": (
         EVERY_MONTH,
@@ -213,39 +212,24 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "a page of its lines": (EVERY_MONTH, lambda c, some: bulk_line.page(c, some["bulk"], 21, Cursor(before="4000"))),
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),
     "a token": (0, lambda c, _: token.bearer(c, token.hash_of(token.new()))),
-    "wallets by token": (0, lambda c, _: account.parties_by_token(c, ["wal_" + "0" * 32])),
+    "wallets by token": (0, lambda c, _: account.parties_by_token(c, [NO_WALLET])),
     "wallets of a new payment": (
         0,
-        lambda c, some: wallet_payment.accept(c, [_new(some["user"])], ["wal_" + "0" * 32], ["wal_" + "1" * 32]),
+        lambda c, s: wallet_payment.accept(c, [a_transfer(s["user"])], [NO_WALLET], [NO_WALLET]),
     ),
     "what merchants took of a day": (
         EVERY_MONTH,
         lambda c, some: charge_limit.daily_totals(c, [some["account"]], some["month"][0].date()),
     ),
     "who charged a wallet": (EVERY_MONTH, lambda c, some: charge_limit.merchants(c, some["account"], 21)),
-    "who ordered": (0, lambda c, some: ledger.initiators(c, [_between(some["account"])])),
-    "what is given back": (EVERY_MONTH, lambda c, some: ledger.refundable_amounts(c, [_refund(some["payment"])])),
+    "who ordered": (0, lambda c, some: ledger.initiators(c, [a_claimed_transfer(some["account"])])),
+    "what is given back": (
+        EVERY_MONTH,
+        lambda c, some: ledger.refundable_amounts(c, [a_claimed_refund(some["payment"])]),
+    ),
     "the oldest wallet of a merchant": (0, lambda c, some: account.oldest_wallets(c, [(some["user"], "EUR")])),
-    "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [_between(some["account"])])),
+    "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [a_claimed_transfer(some["account"])])),
 }
-
-
-def _party(account_id: str) -> Party:
-    return Party(account_id, None, None, "EUR", "")
-
-
-def _new(user_id: str) -> NewPayment:
-    return NewPayment(new_id(), "transfer", user_id, "", "", 1, "EUR", new_id(), bytes(32))
-
-
-def _between(account_id: str) -> Any:
-    from models.rules.types import ClaimedPayment  # noqa: PLC0415 - only here
-
-    return ClaimedPayment(new_id(), "transfer", "INITIATED", new_id(), account_id, new_id(), 1, "EUR")
-
-
-def _refund(charge_id: str) -> Any:
-    return _between(new_id())._replace(type="refund", parent_id=charge_id)
 
 
 BIG = ("payments", "operations", "idempotency_keys", "tokens", "accounts", "instructions", "bulks")

@@ -12,8 +12,14 @@ from models import closing_body
 from workers.cli.ops import ops_cli
 from workers.cli.payments import payments_cli
 from workers.cli.users import users_cli
+from workers.cli.workers import workers_cli
 
-GROUPS: dict[str, AppGroup] = {"ops": ops_cli, "payments": payments_cli, "users": users_cli}
+GROUPS: dict[str, AppGroup] = {
+    "ops": ops_cli,
+    "payments": payments_cli,
+    "users": users_cli,
+    "workers": workers_cli,
+}
 
 SERVED = {
     "get_ops_overview": "ops overview",
@@ -63,6 +69,18 @@ SERVED = {
     "list_ops_balances": "ops balances",
     "list_ops_accounts": "ops accounts",
     "list_ops_audit": "ops audit",
+    "list_ops_open_items": "ops open-items",
+    "list_ops_assignments": "ops assignments",
+    "create_ops_assignment": "ops take",
+    "give_ops_assignment_back": "ops give-back",
+    "create_ops_payment_note": "ops note",
+    "list_ops_rails": "ops rails",
+    "list_ops_rail_files": "ops rail-files",
+    "list_ops_webhook_endpoints": "ops webhook-endpoints",
+    "get_ops_webhook_endpoint": "ops webhook-endpoints",
+    "redeliver_ops_webhook_endpoint": "ops redeliver-range",
+    "redeliver_ops_webhook_delivery": "ops redeliver",
+    "get_ops_workers": "workers list",
     "list_ops_commission_terms": "ops commission-terms",
     "list_ops_commissions": "ops commissions",
 }
