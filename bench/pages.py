@@ -70,6 +70,7 @@ OF_SHOPS = frozenset(
 FILES = frozenset(
     {
         "/app/wallets/<token>/statement",
+        "/app/events",
         "/app/payments/<id>/events",
         "/console/audit.<suffix>",
         "/console/closing.<suffix>",
@@ -157,10 +158,15 @@ def read(running: Stack, wanted: Sequence[Page], tokens: Mapping[str, str], time
 
 
 def _ask(connection: HTTPConnection, page: Page, tokens: Mapping[str, str]) -> tuple[float, int]:
-    """Seconds until the last byte of the page, and its status."""
+    """Seconds until the last byte of the page, and its status.
+
+    Raises ValueError if it is none: a stream might never end.
+    """
     headers = {"Cookie": f"{COOKIE}={tokens[page.visitor]}"} if page.visitor in tokens else {}
     begun = time.perf_counter()
     connection.request("GET", page.path, headers=headers)
     with connection.getresponse() as answer:
+        if answer.headers.get_content_type() != "text/html":
+            raise ValueError(f"{page.path} is no page: it belongs to FILES")
         answer.read()
         return time.perf_counter() - begun, answer.status
