@@ -78,6 +78,8 @@ class Line:
                 if self.to_lose and self.at in request:
                     self.lost.append(self.to_lose.popleft())
                     if self.lost[-1] is Loss.REQUEST:
+                        server.shutdown(socket.SHUT_WR)
+                        answers.join()  # until the server has ended the transaction, and so unlocked its rows
                         break
                     is_answer_unwanted.set()
                 server.sendall(request)

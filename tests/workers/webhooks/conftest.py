@@ -82,11 +82,18 @@ class Post:
         return self.books.endpoint(user_id or self.user, url, types)
 
     def pay(self, count: int = 1) -> list[str]:
-        """Transfers of one cent to another's wallet, COMPLETED: two events each."""
+        """Transfers of one cent to another's wallet, COMPLETED: two events each, which can be fanned out."""
         ids = [self.books.order("transfer", self.user, self.wallet, self.other, 1) for _ in range(count)]
         self.books.poster().drain()
         assert set(self.books.outcomes(ids)) == {"COMPLETED"}
+        eventually(self._are_events_readable)
         return ids
+
+    def _are_events_readable(self) -> bool:
+        """Events are read once each older transaction of the server has ended, even one of an autovacuum."""
+        query = "SELECT NOT EXISTS (SELECT FROM events WHERE xact >= pg_snapshot_xmin(pg_current_snapshot()))"
+        with transaction(self.books.worker) as connection:
+            return connection.exec_driver_sql(query).scalar_one()
 
     def deliveries(self, endpoint_id: str) -> list[Delivery]:
         """The deliveries of an endpoint, in the order of their events."""
