@@ -36,7 +36,7 @@ faults: dev ## run the long form of the tests that kill, freeze and restart serv
 bench: dev ## measure, print the figures, and write bench/report.md
 	@$(python) -m bench
 
-screenshots: dev ## make the pictures of the pages in docs/images anew
+screenshots: dev ## make the pictures of the pages in docs/images again
 	@$(python) -m tests.browser.screenshots
 
 fmt: dev ## format the code, and fix what the linter can fix

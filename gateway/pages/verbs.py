@@ -10,6 +10,10 @@ WAIT = {"Prefer": "wait=2"}
 """How long a page waits for the outcome of a verb, in seconds: then it is shown as it is."""
 
 
+DONE = "done"
+"""The parameter that names the verb that was carried out, on the page that is shown then."""
+
+
 class VerbField(NamedTuple):
     """A field of a verb's form; `kind` is a type of input, "textarea", or a list of (value, label)."""
 

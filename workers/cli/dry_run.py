@@ -1,7 +1,9 @@
 """`--dry-run`: the order itself, undone before it is committed."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import click
 
@@ -22,3 +24,11 @@ def tried(dry_run: bool) -> Iterator[Connection]:
         yield connection
         if dry_run:
             raise _Undone
+
+
+def show_done(body: dict[str, Any], done: str, *, as_json: bool, dry_run: bool) -> None:
+    """Print what an order made, as JSON or that it is done, and whether nothing is stored."""
+    would = "dry run, nothing is stored: " if dry_run else ""
+    click.echo(
+        json.dumps({**body, "dry_run": True} if dry_run else body) if as_json else f"{would}{body['id']} is {done}"
+    )

@@ -1,7 +1,5 @@
 """`flask ops open-items`, `take`, `give-back`, `assignments` and `note`: what needs a person, and notes about it."""
 
-import json
-from typing import Any
 from uuid import UUID
 
 import click
@@ -13,7 +11,7 @@ from models.session import transaction
 from workers import process
 from workers.cli import table
 from workers.cli.arguments import TextArgument
-from workers.cli.dry_run import dry, tried
+from workers.cli.dry_run import dry, show_done, tried
 
 ROWS_MAX = 1_000
 """Most assignments listed by one command."""
@@ -31,7 +29,7 @@ def open_items(kind: tuple[str, ...], as_json: bool) -> None:
     """List what no machine goes on with, the oldest first, and who took it."""
     with transaction(process.engine()) as connection:
         bodies = [open_item.item_body(item) for item in open_item.items(connection, kind)]
-    _list(bodies, ("kind", "subject", "since", "taken_by_name", "label"), as_json)
+    table.show_bodies(("kind", "subject", "since", "taken_by_name", "label"), bodies, as_json)
 
 
 @click.command("take")
@@ -49,7 +47,9 @@ def take(kind: str, subject: str, reason: str | None, dry_run: bool, as_json: bo
         raise click.ClickException(f"item_taken: {error.assignment.taken_by} has it") from None
     if not taken:
         raise click.ClickException(f"there is no such item: {kind} {subject}")
-    _print(open_item.assignment_body(taken[0]), "taken" if taken[1] else "taken already", as_json, dry_run)
+    show_done(
+        open_item.assignment_body(taken[0]), "taken" if taken[1] else "taken already", as_json=as_json, dry_run=dry_run
+    )
 
 
 @click.command("give-back")
@@ -64,7 +64,7 @@ def give_back(assignment_id: UUID, reason: str | None, dry_run: bool, as_json: b
         if before is None:
             raise click.ClickException(f"there is no assignment {assignment_id}")
         after = open_item.give_back(connection, before, SHELL, reason)
-    _print(open_item.assignment_body(after), "given back", as_json, dry_run)
+    show_done(open_item.assignment_body(after), "given back", as_json=as_json, dry_run=dry_run)
 
 
 @click.command("assignments")
@@ -79,7 +79,7 @@ def assignments(user: UUID | None, is_all: bool, limit: int, as_json: bool) -> N
             connection, limit, user_id=str(user) if user else None, is_open=None if is_all else True
         )
     bodies = [open_item.assignment_body(one) for one in found]
-    _list(bodies, ("id", "kind", "subject", "taken_by", "taken_at", "given_at"), as_json)
+    table.show_bodies(("id", "kind", "subject", "taken_by", "taken_at", "given_at"), bodies, as_json)
 
 
 @click.command("note")
@@ -93,25 +93,12 @@ def note(payment_id: UUID, text: str, dry_run: bool, as_json: bool) -> None:
         if payment_view.by_id(connection, str(payment_id)) is None:
             raise click.ClickException(f"there is no payment {payment_id}")
         kept, is_new = payment_note.add(connection, str(payment_id), SHELL, text)
-    _print({"id": str(payment_id), **payment_note.body(kept)}, "noted" if is_new else "noted before", as_json, dry_run)
-
-
-COMMANDS = (open_items, take, give_back, assignments, note)
-
-
-def _print(body: dict[str, Any], done: str, as_json: bool, dry_run: bool) -> None:
-    would = "dry run, nothing is stored: " if dry_run else ""
-    click.echo(
-        json.dumps({**body, "dry_run": True} if dry_run else body) if as_json else f"{would}{body['id']} is {done}"
+    show_done(
+        {"id": str(payment_id), **payment_note.body(kept)},
+        "noted" if is_new else "noted before",
+        as_json=as_json,
+        dry_run=dry_run,
     )
 
 
-def _list(bodies: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
-    if as_json:
-        for body in bodies:
-            click.echo(json.dumps(body))
-    elif bodies:
-        cells = [["" if body[name] is None else str(body[name]) for name in columns] for body in bodies]
-        table.show([name.replace("_", " ") for name in columns], cells)
-    else:
-        click.echo("none")
+COMMANDS = (open_items, take, give_back, assignments, note)

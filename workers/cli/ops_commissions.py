@@ -1,8 +1,6 @@
 """`flask ops commission-terms|commissions`: the terms of commission, and what was taken by day."""
 
-import json
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import click
@@ -41,7 +39,7 @@ def terms(type_: str | None, code: str | None, merchant_id: UUID | None, limit: 
     with transaction(process.engine()) as connection:
         rows = commission_terms.page(connection, limit, type=type_, currency=code, merchant_id=of)
     header = ("id", "type", "currency", "merchant", "percent", "fixed", "minimum", "maximum", "valid_from")
-    _show(header, [record_body(row) for row in rows], as_json)
+    table.show_bodies(header, [record_body(row) for row in rows], as_json)
 
 
 @click.command("commissions")
@@ -55,19 +53,9 @@ def commissions(since: datetime, until: datetime, code: str | None, as_json: boo
         raise click.UsageError(f"TO must not be before FROM; a report covers at most {DAYS_MAX} days")
     with transaction(process.engine()) as connection:
         days = commission_report.by_day(connection, since.date(), until.date(), code)
-    _show(("date", "currency", "taken", "given_back", "net", "payments"), [day_body(day) for day in days], as_json)
+    table.show_bodies(
+        ("date", "currency", "taken", "given_back", "net", "payments"), [day_body(day) for day in days], as_json
+    )
 
 
 COMMANDS = (terms, commissions)
-
-
-def _show(header: tuple[str, ...], bodies: list[dict[str, Any]], as_json: bool) -> None:
-    """Print these members of each as a table, or all of them as JSON."""
-    if as_json:
-        for body in bodies:
-            click.echo(json.dumps(body))
-    elif bodies:
-        cells = [["" if body[name] is None else str(body[name]) for name in header] for body in bodies]
-        table.show([name.replace("_", " ") for name in header], cells)
-    else:
-        click.echo("none")

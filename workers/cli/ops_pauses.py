@@ -1,6 +1,5 @@
 """`flask ops freeze`, `thaw`, `freezes`, `pause`, `resume` and `pauses`."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,7 @@ from models.user import User
 from workers import process
 from workers.cli import table
 from workers.cli.arguments import EmailAddress, TextArgument, reasoned
-from workers.cli.dry_run import dry, tried
+from workers.cli.dry_run import dry, show_done, tried
 
 ROWS_MAX = 1_000
 """Most freezes or pauses listed by one command."""
@@ -54,7 +53,7 @@ def freeze_command(
     """Freeze a wallet or a user: payments from and to it FAIL with account_frozen, until it is thawed."""
     with tried(dry_run) as connection:
         kept, is_new = freeze.freeze(connection, _target(connection, account_id, wallet, email), reason, SHELL)
-    _print(freeze.body(kept), "frozen" if is_new else "frozen already", as_json, dry_run)
+    show_done(freeze.body(kept), "frozen" if is_new else "frozen already", as_json=as_json, dry_run=dry_run)
 
 
 @click.command("thaw")
@@ -71,7 +70,7 @@ def thaw_command(
         if record is None or record.thawed_at is not None:
             raise click.ClickException("it is not frozen by itself; flask ops freezes lists what is")
         thawed = freeze.thaw(connection, record, reason, SHELL)
-    _print(freeze.body(thawed), "thawed", as_json, dry_run)
+    show_done(freeze.body(thawed), "thawed", as_json=as_json, dry_run=dry_run)
 
 
 @click.command("freezes")
@@ -82,7 +81,7 @@ def freezes_command(is_all: bool, limit: int, as_json: bool) -> None:
     """List freezes, newest first."""
     with transaction(process.engine()) as connection:
         rows = [freeze.body(row) for row in freeze.page(connection, limit, is_open=None if is_all else True)]
-    _list(rows, ("id", "account", "user", "frozen_at", "thawed_at", "reason"), as_json)
+    table.show_bodies(("id", "account", "user", "frozen_at", "thawed_at", "reason"), rows, as_json)
 
 
 @click.command("pause")
@@ -121,7 +120,7 @@ def pause_command(
             raise click.ClickException("the pause before is over and being ended: try again in seconds") from None
     if kept is None:
         raise click.ClickException("--until must be in the future")
-    _print(pause.body(kept[0]), "paused" if kept[1] else "paused already", as_json, dry_run)
+    show_done(pause.body(kept[0]), "paused" if kept[1] else "paused already", as_json=as_json, dry_run=dry_run)
 
 
 @click.command("resume")
@@ -138,7 +137,7 @@ def resume_command(pause_id: UUID, reason: str, dry_run: bool, as_json: bool) ->
         after, is_new = pause.resume(connection, record, reason, SHELL)
     if is_new and not dry_run:
         _ring()
-    _print(pause.body(after), "resumed" if is_new else "over already", as_json, dry_run)
+    show_done(pause.body(after), "resumed" if is_new else "over already", as_json=as_json, dry_run=dry_run)
 
 
 @click.command("pauses")
@@ -149,7 +148,7 @@ def pauses_command(is_all: bool, limit: int, as_json: bool) -> None:
     """List pauses, newest first."""
     with transaction(process.engine()) as connection:
         rows = [_row(row) for row in pause.page(connection, limit, is_open=None if is_all else True)]
-    _list(rows, ("id", "paused", "paused_at", "until", "resumed_at", "reason"), as_json)
+    table.show_bodies(("id", "paused", "paused_at", "until", "resumed_at", "reason"), rows, as_json)
 
 
 COMMANDS = (freeze_command, thaw_command, freezes_command, pause_command, resume_command, pauses_command)
@@ -181,25 +180,6 @@ def _row(record: Pause) -> dict[str, Any]:
     """The JSON of a pause, and what it pauses in one word."""
     shown = pause.body(record)
     return {"paused": next(shown[name] for name in ("type", "merchant", "currency", "rail") if shown[name]), **shown}
-
-
-def _print(body: dict[str, Any], done: str, as_json: bool, dry_run: bool) -> None:
-    would = "dry run, nothing is stored: " if dry_run else ""
-    click.echo(
-        json.dumps({**body, "dry_run": True} if dry_run else body) if as_json else f"{would}{body['id']} is {done}"
-    )
-
-
-def _list(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(row))
-    elif not rows:
-        click.echo("none")
-    else:
-        table.show(
-            [name.replace("_", " ") for name in columns], [[row[name] or "" for name in columns] for row in rows]
-        )
 
 
 def _ring() -> None:

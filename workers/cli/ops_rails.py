@@ -1,8 +1,5 @@
 """`flask ops rails`: the connections to banks; `flask ops rail-files`: the files exchanged with them."""
 
-import json
-from typing import Any
-
 import click
 
 from models import rail as rails
@@ -25,7 +22,7 @@ def rails_command(as_json: bool) -> None:
     """List the connections to banks, with their payouts that have no final answer."""
     with transaction(process.engine()) as connection:
         bodies = [rails.body(rail) for rail in rails.rails(connection)]
-    _show(bodies, COLUMNS, as_json)
+    table.show_bodies(COLUMNS, bodies, as_json)
 
 
 @click.command("rail-files")
@@ -37,18 +34,7 @@ def rail_files(rail: str, state: tuple[str, ...], limit: int, as_json: bool) -> 
     """List the files that a RAIL wrote for its bank and read of what it sent, newest first."""
     with transaction(process.engine()) as connection:
         bodies = [rails.file_body(file) for file in rails.files(connection, limit, rail=rail, states=[*state])]
-    _show(bodies, ("noted_at", "state", "items", "name"), as_json)
+    table.show_bodies(("noted_at", "state", "items", "name"), bodies, as_json)
 
 
 COMMANDS = (rails_command, rail_files)
-
-
-def _show(bodies: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
-    if as_json:
-        for body in bodies:
-            click.echo(json.dumps(body))
-    elif bodies:
-        cells = [["" if body[name] is None else str(body[name]) for name in columns] for body in bodies]
-        table.show([name.replace("_", " ") for name in columns], cells)
-    else:
-        click.echo("none")

@@ -3,10 +3,12 @@
 On a terminal that is too narrow a row continues on the next line, indented; only free text is cut, at its edge.
 """
 
+import json
 import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -24,6 +26,18 @@ def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for text in lines(header, rows, room):
         click.echo(text)
+
+
+def show_bodies(columns: Sequence[str], bodies: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Print these members of each as a table, or all of them as JSON, one a line."""
+    if as_json:
+        for body in bodies:
+            click.echo(json.dumps(body))
+    elif bodies:
+        cells = [["" if body[name] is None else str(body[name]) for name in columns] for body in bodies]
+        show([name.replace("_", " ") for name in columns], cells)
+    else:
+        click.echo("none")
 
 
 def lines(header: Sequence[str], rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:

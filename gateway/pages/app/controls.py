@@ -9,13 +9,13 @@ from gateway.pages.api_calls import ApiAnswer, ApiCall
 from gateway.pages.app.pages import app_pages
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import redirect, render
+from gateway.pages.verbs import DONE
 from gateway.pages.visitors import attempt, get, visitor
 
 WRITE = "wallets:write"
 WALLET = "/v1/wallets/{token}"
 
 MERCHANT, PER_CHARGE, PER_DAY = "merchant", "per_charge", "per_day"
-DONE = "done"
 ETAG = "etag"
 """The field with the version that the form was made for."""
 

@@ -7,6 +7,7 @@ from gateway.pages.app.home import PAGE_LENGTH
 from gateway.pages.app.pages import app_pages
 from gateway.pages.filters import chosen
 from gateway.pages.rendering import query, redirect, render
+from gateway.pages.verbs import DONE
 from gateway.pages.visitors import attempt, get, visitor
 
 PATH, MEMBERS, INVITATIONS = "/app/members", "/v1/members", "/v1/invitations"
@@ -17,7 +18,6 @@ ROLES = [
     ("operator", "operator: reads, charges, captures, voids, refunds"),
     ("owner", "owner: all, members and keys included"),
 ]
-DONE = "done"
 DONE_TEXTS = {
     "invite": "The invitation is on its way by mail; it can be accepted for seven days.",
     "withdraw": "The invitation is withdrawn.",

@@ -11,10 +11,8 @@ from gateway.pages.app.payment_verbs import KEY_FIELD, VERBS, call_of, legal
 from gateway.pages.formats import age, duration, moment
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import redirect, render
+from gateway.pages.verbs import DONE
 from gateway.pages.visitors import attempt, get, visitor
-
-DONE = "done"
-"""The parameter that names the verb that was ordered."""
 
 LIVE_SECONDS = "2"
 """A payment that is not final is looked at again so often, while its page is visible."""

@@ -8,6 +8,7 @@ from gateway.pages.api_calls import ApiAnswer, ApiCall
 from gateway.pages.app.pages import MERCHANT, app_pages
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import redirect, render
+from gateway.pages.verbs import DONE
 from gateway.pages.visitors import attempt, get, visitor
 
 PATH, ME = "/app/profile", "/v1/me"
@@ -17,7 +18,6 @@ PERSON = (("first_name", "First name"), ("last_name", "Last name"), ("phone_numb
 MERCHANT_DATA = (("name", "Name that customers see"), ("url", "Web address"))
 PASSWORD = ("current_password", "password")
 
-DONE = "done"
 DONE_TEXTS = {
     "person": "Changed.",
     "password": "You have a new password; your other sessions have ended.",

@@ -11,7 +11,7 @@ from gateway.pages.app.payments import TYPES
 from gateway.pages.filters import ListFilter, chips, chosen
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import query, redirect, render
-from gateway.pages.verbs import Verb, VerbField, offered
+from gateway.pages.verbs import DONE, Verb, VerbField, offered
 from gateway.pages.visitors import attempt, get, visitor
 
 PATH, ENDPOINTS, DELIVERIES = "/app/webhooks", "/v1/webhook-endpoints", "/v1/webhook-deliveries"
@@ -27,7 +27,6 @@ STATES = ("pending", "delivered", "failed")
 FILTERS = (ListFilter("state", "State", STATES), ListFilter("type", "Event"))
 """Those of the deliveries of an endpoint."""
 
-DONE = "done"
 ETAG = "etag"
 """The field with the version that the form was made for: one that was changed since is not changed again."""
 

@@ -9,14 +9,11 @@ from gateway.pages.api_calls import ApiAnswer
 from gateway.pages.console.pages import console
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import query, redirect, render
-from gateway.pages.verbs import REASON, Verb, VerbField, offered
+from gateway.pages.verbs import DONE, REASON, Verb, VerbField, offered
 from gateway.pages.visitors import attempt, get, visitor
 
 PAGE_LENGTH = "20"
 """Of each kind; as many ids as a list of payments takes."""
-
-DONE = "done"
-"""The parameter that names the verb that was carried out."""
 
 PROPOSED = "proposed"
 

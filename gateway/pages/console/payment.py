@@ -12,11 +12,8 @@ from gateway.pages.decimals import total
 from gateway.pages.formats import duration, moment, pretty
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import redirect, render
-from gateway.pages.verbs import offered
+from gateway.pages.verbs import DONE, offered
 from gateway.pages.visitors import attempt, get, visitor
-
-DONE = "done"
-"""The parameter that names the verb that was carried out."""
 
 
 @console.get("/payments/<id>")

@@ -11,11 +11,8 @@ from gateway.pages.console.user_verbs import FREEZES, ONE_OF, VERBS
 from gateway.pages.curves import sparkline
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import redirect, render
-from gateway.pages.verbs import Verb, offered
+from gateway.pages.verbs import DONE, Verb, offered
 from gateway.pages.visitors import attempt, get, visitor
-
-DONE = "done"
-"""The parameter that names the verb that was carried out."""
 
 DAYS = "30"
 """Days of a sparkline."""

@@ -16,16 +16,6 @@ from tests.gateway.pages.browsers import Browser, alerts
 HOSTILE = '"><img src=x onerror=alert(1)>'
 
 
-@pytest.fixture(scope="module")
-def ops(api: ApiHarness) -> Browser:
-    return Browser(api, api.person("ops", "Olga").token)
-
-
-@pytest.fixture(scope="module")
-def auditor(api: ApiHarness) -> Browser:
-    return Browser(api, api.person("auditor", "Aud").token)
-
-
 @pytest.fixture
 def held(api: ApiHarness, merchant: ApiUser, customer_wallet: str, merchant_wallet: str) -> str:
     """The id of a charge of 1,234.50 that is held, of a hostile customer."""

@@ -4,8 +4,6 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 from gateway.pages.console import bulks, rails, reconciliation
 from models import heartbeat, rail
 from models.bulk import BulkKind, BulkState
@@ -22,16 +20,6 @@ from tests.gateway.reconciliation.statements import paid, row, table
 from tests.gateway.webhooks.helpers import DELIVERED, GIVEN_UP, URL, attempted, delivery, endpoint
 
 HOSTILE = '"><img src=x onerror=alert(1)>'
-
-
-@pytest.fixture(scope="module")
-def ops(api: ApiHarness) -> Browser:
-    return Browser(api, api.person("ops", "Olga").token)
-
-
-@pytest.fixture(scope="module")
-def auditor(api: ApiHarness) -> Browser:
-    return Browser(api, api.person("auditor", "Aud").token)
 
 
 def test_what_these_pages_know_of_the_api_is_so() -> None:
