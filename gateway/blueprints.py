@@ -13,6 +13,7 @@ from gateway.identity.confirmation_routes import confirmations
 from gateway.identity.invitation_routes import invitations
 from gateway.identity.me_routes import me
 from gateway.identity.member_routes import members
+from gateway.identity.merchant_routes import merchant
 from gateway.identity.second_factor_routes import second_factor_views
 from gateway.identity.session_routes import sessions
 from gateway.identity.sign_up_routes import sign_up
@@ -56,6 +57,7 @@ BLUEPRINTS = (
     api_keys,
     me,
     second_factor_views,
+    merchant,
     members,
     invitations,
     orders,

@@ -164,6 +164,11 @@ def change(
     return True
 
 
+def change_merchant(connection: Connection, id: str, name: str, url: str | None) -> None:
+    """Store what customers see of the merchant."""
+    connection.exec_driver_sql("UPDATE users SET name = %s, url = %s WHERE id = %s", (name, url, id))
+
+
 def merchants_among(connection: Connection, ids: Iterable[str]) -> set[str]:
     """The ids among these that are of merchants."""
     rows = connection.exec_driver_sql(

@@ -25,7 +25,10 @@ READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read", "webhooks:read"
 
 SCOPES: dict[str, frozenset[str]] = {
     Role.CLIENT: CUSTOMER,
-    Role.MERCHANT: CUSTOMER | {"charges:write", "bulks:write", "members:read", "members:write"},
+    Role.MERCHANT: CUSTOMER
+    | {
+        *("charges:write", "bulks:write", "members:read", "members:write", "merchant:read", "merchant:write"),
+    },
     Role.OPS: BASE_SCOPES
     | READ_ALL
     | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
@@ -39,6 +42,7 @@ SCOPES: dict[str, frozenset[str]] = {
 
 VIEWER = OWN_SCOPES | {
     *("payments:read", "wallets:read", "currencies:read", "webhooks:read", "api-keys:read", "members:read"),
+    "merchant:read",
 }
 
 MEMBER_SCOPES: dict[str, frozenset[str]] = {

@@ -9,7 +9,7 @@ from models.bulk import Bulk
 from models.payment_view import PaymentView
 
 
-def require_if_match(version: int, noun: str) -> None:
+def require_if_match(version: int | str, noun: str) -> None:
     """Refuse a change unless If-Match names this version or is `*`; raises ApiError."""
     if "If-Match" not in request.headers:
         raise ApiError("precondition_required", f"Send If-Match with the {noun}'s ETag.")

@@ -2,11 +2,12 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import Choice, Input, Text
+from gateway.http.fields import ChangeInput, Choice, Input, Text
 from gateway.http.schemas import Output, one_of
-from gateway.identity.fields import ConfirmationToken, Email, NewPassword
+from gateway.identity.fields import ConfirmationToken, Email, NewPassword, Url
 from gateway.identity.schemas import PERSON_NAME_LENGTH_MAX
 from models.membership import MemberRole
+from models.user import NAME_LENGTH_MAX
 
 INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
 
@@ -31,6 +32,23 @@ class AcceptanceInput(Input):
     password = NewPassword()
     first_name = Text(PERSON_NAME_LENGTH_MAX)
     last_name = Text(PERSON_NAME_LENGTH_MAX)
+
+
+class MerchantChange(ChangeInput):
+    """Changes to what customers see of the merchant."""
+
+    name = Text(NAME_LENGTH_MAX)
+    url = Url()
+
+
+class MerchantSchema(Output):
+    """The merchant for whom one acts."""
+
+    id = ma.fields.UUID()
+    name = ma.fields.String()
+    url = ma.fields.String(allow_none=True)
+    is_active = ma.fields.Boolean()
+    created_at = ma.fields.DateTime()
 
 
 class MemberSchema(Output):

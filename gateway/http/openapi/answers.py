@@ -41,7 +41,7 @@ WITH_PARAMETER = {
 
 WITH_SCHEMA = {
     **dict.fromkeys(("Payment", "Bulk"), ("ETag", "Retry-After")),
-    **dict.fromkeys(("Wallet", "Currency", "Endpoint", "NewEndpoint", "BankAccount"), ("ETag",)),
+    **dict.fromkeys(("Wallet", "Currency", "Endpoint", "NewEndpoint", "BankAccount", "Merchant"), ("ETag",)),
     "Reconciliation": ("Idempotent-Replayed",),
 }
 """Headers of successful responses, by the schema of the body."""

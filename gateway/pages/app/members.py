@@ -1,4 +1,4 @@
-"""/app/members: who acts for the merchant and in which role, and the invitations; owners change them."""
+"""/app/members: what customers see of the merchant, who acts for it and in which role; owners change them."""
 
 from flask import Response, request
 
@@ -10,8 +10,10 @@ from gateway.pages.rendering import query, redirect, render
 from gateway.pages.verbs import DONE
 from gateway.pages.visitors import attempt, get, visitor
 
-PATH, MEMBERS, INVITATIONS = "/app/members", "/v1/members", "/v1/invitations"
+PATH, MERCHANT, MEMBERS, INVITATIONS = "/app/members", "/v1/merchant", "/v1/members", "/v1/invitations"
 WRITE = "members:write"
+ETAG = "etag"
+"""The field with the version that the form was made for."""
 
 ROLES = [
     ("viewer", "viewer: reads"),
@@ -19,6 +21,7 @@ ROLES = [
     ("owner", "owner: all, members and keys included"),
 ]
 DONE_TEXTS = {
+    "merchant": "Changed.",
     "invite": "The invitation is on its way by mail; it can be accepted for seven days.",
     "withdraw": "The invitation is withdrawn.",
     "role": "The role is changed.",
@@ -31,6 +34,14 @@ DONE_TEXTS = {
 def members() -> Response:
     """Members and invitations."""
     return _page()
+
+
+@app_pages.post("/members/merchant")
+def change_merchant() -> Response:
+    """Change the merchant's name or address; if it was changed since the form was made, it is shown as it is now."""
+    values = {name: request.form.get(name, "").strip() for name in ("name", "url")}
+    body = {name: value for name, value in values.items() if value or name == "name"}
+    return _answer(ApiCall("PATCH", MERCHANT, body=body, headers={"If-Match": request.form.get(ETAG, "")}), "merchant")
 
 
 @app_pages.post("/members/invitations")
@@ -64,18 +75,23 @@ def _answer(call: ApiCall, done: str) -> Response:
 
 
 def _page(refused: ApiAnswer | None = None, form: str = "") -> Response:
-    listed = get(MEMBERS, {"limit": PAGE_LENGTH, **chosen(query(), ())})
+    shown, listed = get(MERCHANT), get(MEMBERS, {"limit": PAGE_LENGTH, **chosen(query(), ())})
+    is_stale = refused is not None and refused.code == "precondition_failed"
     return render(
         "app/members.html",
         200 if refused is None else refused.status,
+        merchant=shown.body,
+        etag=shown.etag,
+        is_stale=is_stale,
         page=listed.body,
         invitations=get(INVITATIONS, {"limit": PAGE_LENGTH}).body,
         roles=ROLES,
         may_write=visitor().may(WRITE),
         refused=refused.body if refused else None,
         form=form,
-        values=request.form.to_dict() if form == "invite" else {},
+        values={} if refused is None or is_stale else request.form.to_dict(),
         done=DONE_TEXTS.get(request.args.get(DONE, "")),
+        merchant_line=ApiCall("PATCH", MERCHANT, body={"name": "NAME"}, headers={"If-Match": shown.etag}).curl(),
         invite_line=ApiCall("POST", INVITATIONS, body={"email": "EMAIL", "role": "operator"}).curl(),
         role_line=ApiCall("PATCH", f"{MEMBERS}/ID", body={"role": "viewer"}).curl(),
         remove_line=ApiCall("DELETE", f"{MEMBERS}/ID").curl(),

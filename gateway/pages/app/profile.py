@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request
 
 from gateway.pages.api_calls import ApiAnswer, ApiCall
-from gateway.pages.app.pages import MERCHANT, app_pages
+from gateway.pages.app.pages import app_pages
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import redirect, render
 from gateway.pages.verbs import DONE
@@ -15,7 +15,6 @@ PATH, ME = "/app/profile", "/v1/me"
 WRITE = "me:write"
 
 PERSON = (("first_name", "First name"), ("last_name", "Last name"), ("phone_number", "Phone number"))
-MERCHANT_DATA = (("name", "Name that customers see"), ("url", "Web address"))
 PASSWORD = ("current_password", "password")
 
 DONE_TEXTS = {
@@ -49,20 +48,18 @@ def _passwords() -> dict[str, Any]:
 
 def _differing(me: dict[str, Any]) -> dict[str, Any]:
     """The members that the form changes; none is emptied, as the API keeps them."""
-    names = [name for name, _ in (*PERSON, *MERCHANT_DATA)]
-    sent = {name: request.form.get(name, "").strip() for name in names}
+    sent = {name: request.form.get(name, "").strip() for name, _ in PERSON}
     return {name: value for name, value in sent.items() if value and value != me.get(name)}
 
 
 def _page(refused: ApiAnswer | None = None, form: str = "") -> Response:
     shown = get(ME)
-    is_founder = shown.body["role"] == MERCHANT and visitor().caller.merchant_id is None
     example = {"first_name": "FIRST_NAME"}
     return render(
         "app/profile.html",
         200 if refused is None else refused.status,
         me=shown.body,
-        fields=PERSON + (MERCHANT_DATA if is_founder else ()),
+        fields=PERSON,
         memberships=get("/v1/memberships").body["data"],
         acts_for=visitor().caller.id,
         may_write=visitor().may(WRITE),

@@ -79,6 +79,8 @@ CALLS = {
     "preview": ("POST", "/v1/commissions/preview", {"type": "transfer", "amount": "1.00", "currency": "EUR"}),
     "me": ("GET", "/v1/me", None),
     "change me": ("PATCH", "/v1/me", {"role": "ops"}),
+    "merchant": ("GET", "/v1/merchant", None),
+    "change merchant": ("PATCH", "/v1/merchant", {"name": 1}),
     "members": ("GET", "/v1/members", None),
     "change a member": ("PATCH", f"/v1/members/{ID}", {"role": "viewer"}),
     "remove a member": ("DELETE", f"/v1/members/{ID}", None),

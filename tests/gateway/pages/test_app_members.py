@@ -78,5 +78,22 @@ def test_invitations_are_withdrawn_and_refusals_stand_at_their_fields(api: ApiHa
     assert nobody.post(ACCEPT, {"token": token}).status_code == 403
 
 
+def test_owner_changes_what_customers_see(api: ApiHarness) -> None:
+    _, founder = newcomer(api, "merchant")
+    owner, path = Browser(api, founder.token), f"{PATH}/merchant"
+    [stale] = owner.page(PATH).all("input", name="etag")
+    values = {"name": "<img src=x>", "url": "https://shop.example", "etag": stale["value"]}
+    assert owner.form(path, values, PATH).location == f"{PATH}?done=merchant"
+    page = owner.page(PATH)
+    assert not page.all("img")
+    [now] = page.all("input", name="etag")
+    refused = owner.form(path, {**values, "name": "Mine"}, PATH)
+    assert (refused.status_code, "precondition_failed" in alerts(refused)) == (412, True)
+    assert "Mine" not in refused.text
+    empty = owner.form(path, {"name": "", "url": "https://x.example", "etag": now["value"]}, PATH)
+    assert [tag["name"] for _, tag in Elements(empty.text).tags if tag.get("aria-invalid")] == ["name"]
+    assert founder.get("/v1/merchant").get_json()["name"] == "<img src=x>"
+
+
 def test_the_roles_are_those_of_the_api() -> None:
     assert {role for role, _ in members.ROLES} == set(MemberRole)
