@@ -17,6 +17,14 @@ BY_ID = "created_at"
 """The default order, which needs no sort: ids carry the time of acceptance."""
 
 
+BY_ROWS = "SET LOCAL seq_page_cost = 0; SET LOCAL random_page_cost = 0; "
+"""Begins a statement that PostgreSQL is to plan by the rows that it reads, and not by their pages.
+
+Of an account that it does not know yet it expects an average number of payments, and would read them all in the order
+of their pages and sort them, rather than begin with the newest: of a merchant's 500,000 as of a client's 50.
+"""
+
+
 class Column(NamedTuple):
     """SQL for a value of payment `p` as the viewer sees it; lists are filtered and sorted by such values only.
 
@@ -160,12 +168,12 @@ def search(
     }
     scan_limit = None
     if at == START if query.is_sorted else tests:
-        statement = f"SELECT p.id::text FROM ({union(end)}) AS p ORDER BY p.id {inner} LIMIT 1"
+        statement = f"{BY_ROWS}SELECT p.id::text FROM ({union(end)}) AS p ORDER BY p.id {inner} LIMIT 1"
         scan_limit = connection.exec_driver_sql(statement, parameters).scalar()
         if scan_limit is not None and query.is_sorted:
             raise TooMany
     rows = connection.exec_driver_sql(
-        f"SELECT p.id::text, p.rank::text FROM ({union(matches)}) AS p ORDER BY {by_rank} LIMIT %(limit)s",
+        f"{BY_ROWS}SELECT p.id::text, p.rank::text FROM ({union(matches)}) AS p ORDER BY {by_rank} LIMIT %(limit)s",
         parameters,
     )
     keys = [RowKey(*row) for row in rows]
@@ -195,7 +203,7 @@ def count(connection: Connection, of: Search, limit: int, scanned_max: int) -> t
             )
         parts.append(f"({tested})")
     statement = (
-        f"SELECT count(*) FILTER (WHERE fits), count(*) FROM (SELECT id, bool_or(fits) AS fits"
+        f"{BY_ROWS}SELECT count(*) FILTER (WHERE fits), count(*) FROM (SELECT id, bool_or(fits) AS fits"
         f" FROM ({' UNION ALL '.join(parts)}) AS found GROUP BY id) AS payments"
     )
     named = {

@@ -1,6 +1,5 @@
 """How PostgreSQL finds stuck and parked payments among 100,000: by an index, and never by reading them all."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from models.payment_search import SCANNED_MAX
 from models.payment_stuck import OLDEST_FIRST, RETRIES_MAX, StuckFilter
 from models.session import Connection
 from tests.builders import Builder, new_id
+from tests.models.explained import nodes_of, rows_read
 from tests.support import statements_of
 
 pytestmark = pytest.mark.slow
@@ -77,12 +77,6 @@ FILTERS = {
 }
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
-
-
 def scans(connection: Connection, which: StuckFilter, limit: int) -> list[tuple[str, int]]:
     """The scans of payments that the search makes: kind, and how many rows were read."""
     with statements_of() as asked:
@@ -94,12 +88,9 @@ def scans(connection: Connection, which: StuckFilter, limit: int) -> list[tuple[
 
 
 def scans_of(connection: Connection, statement: str, parameters: Any) -> Iterator[tuple[str, int]]:
-    plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
-    plan = plan if isinstance(plan, list) else json.loads(plan)
-    for node in nodes(plan[0]["Plan"]):
-        if node.get("Relation Name", "").startswith("payments_2") and node["Actual Loops"]:
-            rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-            yield node["Node Type"], node["Actual Loops"] * rows
+    for node in nodes_of(connection, statement, parameters):
+        if node.get("Relation Name", "").startswith("payments_2"):
+            yield node["Node Type"], rows_read(node)
 
 
 @pytest.mark.parametrize("limit", [21, RETRIES_MAX + 1], ids=["a page", "a selection"])

@@ -3,10 +3,9 @@
 A year of 26,000 payments; FAULTS=full makes it 1,000,000.
 """
 
-import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -37,6 +36,7 @@ from models.payment_search import Filter, ListQuery
 from models.session import Connection, open_engine, transaction
 from models.user import Role
 from tests.builders import Builder, new_id
+from tests.models.explained import nodes_of
 from tests.models.ops_questions import OPS_QUESTIONS
 from tests.models.plan_subjects import NO_WALLET, a_claimed_refund, a_claimed_transfer, a_party, a_transfer
 from tests.support import statements_of
@@ -147,12 +147,6 @@ def some(year: Builder) -> dict[str, Any]:
     return {**dict(zip(("payment", "user", "account"), row, strict=False)), "month": month, "bulk": bulk_id}
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
-
-
 def plans(engine: Engine, ask: Callable[[Connection, dict[str, Any]], object], some: dict[str, Any]) -> list[dict]:
     """The nodes of the plans, as run, of all statements that the question makes."""
     found = []
@@ -162,10 +156,7 @@ def plans(engine: Engine, ask: Callable[[Connection, dict[str, Any]], object], s
         for statement, parameters in seen:
             if statement.startswith(("PREPARE", "DISCARD")):
                 continue
-            explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
-            answer = explained.scalar_one()
-            plan = answer if isinstance(answer, list) else json.loads(answer)
-            found += [node for node in nodes(plan[0]["Plan"]) if node["Actual Loops"]]
+            found += nodes_of(connection, statement, parameters)
         connection.rollback()
     return found
 
