@@ -10,7 +10,7 @@ import gevent
 from gunicorn.http import errors
 from gunicorn.http.body import Body, ChunkedReader
 from gunicorn.http.message import Request
-from gunicorn.http.wsgi import Response, base_environ
+from gunicorn.http.wsgi import Response, base_environ, create
 from gunicorn.workers.ggevent import GeventWorker
 
 import logs
@@ -80,6 +80,35 @@ class ChunkedBody(Body):
             raise MalformedBody(code, "The chunked body is malformed or incomplete.") from None
 
 
+class Unsent(list[bytes]):
+    """What gunicorn's methods send, kept in place of the socket."""
+
+    sendall = list.append
+
+
+class JoinedResponse(Response):
+    """A response that sends its head together with the first piece of its body: one system call and one packet."""
+
+    def __init__(self, req: Any, client: socket.socket, cfg: Any) -> None:
+        super().__init__(req, Unsent(), cfg)
+        self._client = client
+
+    def write(self, piece: bytes) -> None:
+        """Send a piece of the body, after the head if that is not sent yet."""
+        super().write(piece)
+        self._send()
+
+    def close(self) -> None:
+        """Send what is left: the head of a response without a body, the last of the chunks."""
+        super().close()
+        self._send()
+
+    def _send(self) -> None:
+        if self.sock:
+            self._client.sendall(b"".join(self.sock))
+            self.sock.clear()
+
+
 class Worker(GeventWorker):
     """A process of greenlets; on shutdown it ends every wait, so that all requests are answered in time."""
 
@@ -101,11 +130,37 @@ class Worker(GeventWorker):
         if isinstance(req.body.reader, ChunkedReader):
             refuse_other_codings(req)
             req.body = ChunkedBody(req)
+        response, environ = create(req, sock, addr, listener_name, self.cfg, JoinedResponse)
+        environ["wsgi.multithread"] = True
+        if not self.alive:
+            response.force_close()
         try:
-            super().handle_request(listener_name, req, sock, addr)
+            self._respond(environ, response)
+        except (gevent.GreenletExit, SystemExit):
+            return
+        except (StopIteration, OSError):
+            raise
+        except Exception:
+            if not response.headers_sent:
+                raise
+            self.log.exception("a response ended amid its body")  # a second head would corrupt it
+            raise StopIteration from None
         finally:
             if req.body.failed:
                 linger(sock)
+        if response.should_close():
+            raise StopIteration
+
+    def _respond(self, environ: Environ, response: JoinedResponse) -> None:
+        """Send what the application answers."""
+        pieces = self.wsgi(environ, response.start_response)
+        try:
+            for piece in pieces:
+                response.write(piece)
+            response.close()
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that gunicorn could not parse or that failed outside the application, then close."""
@@ -128,7 +183,7 @@ class Worker(GeventWorker):
     def _answer(self, error: ApiError, req: Any, client: socket.socket, address: str) -> None:
         """Send the error as the application renders it, with the usual headers and access log line."""
         method = req.method if isinstance(req, Request) and req.method else "UNKNOWN"
-        response = Response(_Unread(method), client, self.cfg)
+        response = JoinedResponse(_Unread(method), client, self.cfg)
         environ: Environ = {
             **base_environ(self.cfg),
             "wsgi.input": io.BytesIO(),
@@ -141,9 +196,7 @@ class Worker(GeventWorker):
             "REMOTE_ADDR": address,
             PENDING_ERROR: error,
         }
-        for piece in self.wsgi(environ, response.start_response):
-            response.write(piece)
-        response.close()
+        self._respond(environ, response)
 
 
 class _Unread:
