@@ -29,6 +29,7 @@ from gateway.ops.freeze_routes import freezes
 from gateway.ops.health_routes import health
 from gateway.ops.note_routes import notes
 from gateway.ops.overview_routes import overview
+from gateway.ops.owner_routes import owner_invitations
 from gateway.ops.pause_routes import pauses
 from gateway.ops.payment_routes import ops_payments
 from gateway.ops.rail_routes import rails as ops_rails
@@ -100,6 +101,7 @@ BLUEPRINTS = (
     closings,
     breaches,
     ops,
+    owner_invitations,
     ops_accounts,
     health,
 )

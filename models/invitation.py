@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection
+from uuid_utils import uuid7
 
 from models import confirmation, keyset
 from models.confirmation import Purpose
@@ -18,13 +19,17 @@ MAILS_TO_ONE_PER_HOUR_MAX = 3
 
 
 class Invitation(NamedTuple):
-    """An invitation of an address; `expires_at` of one that is open may have passed."""
+    """An invitation of an address; `expires_at` of one that is open may have passed.
+
+    With a `reason` ops invited an owner; `invited_by` is None then in a shell.
+    """
 
     id: str
     merchant_id: str
     email: str
     role: str
-    invited_by: str
+    invited_by: str | None
+    reason: str | None
     created_at: datetime
     expires_at: datetime
     accepted_at: datetime | None
@@ -34,8 +39,8 @@ class Invitation(NamedTuple):
 
 
 INVITATIONS = """
-SELECT id::text, merchant_id::text, email, role, invited_by::text, created_at, expires_at, accepted_at,
-       accepted_by::text, withdrawn_at, expires_at <= now() AS is_expired
+SELECT id::text, merchant_id::text, email, role, invited_by::text, reason, created_at, expires_at,
+       accepted_at, accepted_by::text, withdrawn_at, expires_at <= now() AS is_expired
 FROM invitations
 """
 
@@ -61,21 +66,31 @@ def may_send(connection: Connection, merchant_id: str, email: str) -> bool:
     ).scalar_one()
 
 
-def send(connection: Connection, id: str, mail_id: str, merchant_id: str, email: str, role: str, by: str) -> str | None:
+def send(
+    connection: Connection,
+    id: str,
+    merchant_id: str,
+    email: str,
+    role: str,
+    invited_by: str | None,
+    reason: str | None = None,
+) -> str | None:
     """Store an invitation and the mail with its token; the id of an open one of the address, which it replaces.
 
-    Call `user.lock` for the merchant first.
+    Lock the merchant first.
     """
     replaced = connection.exec_driver_sql(
         "UPDATE invitations SET withdrawn_at = now() WHERE merchant_id = %s AND lower(email) = lower(%s)"
         " AND accepted_at IS NULL AND withdrawn_at IS NULL RETURNING id::text",
         (merchant_id, email),
     ).scalar()
+    columns = {"id": id, "merchant_id": merchant_id, "email": email, "role": role}
+    columns |= {name: value for name, value in (("invited_by", invited_by), ("reason", reason)) if value is not None}
     connection.exec_driver_sql(
-        "INSERT INTO invitations (id, merchant_id, email, role, invited_by) VALUES (%s, %s, %s, %s, %s)",
-        (id, merchant_id, email, role, by),
+        f"INSERT INTO invitations ({', '.join(columns)}) VALUES ({', '.join(f'%({name})s' for name in columns)})",
+        columns,
     )
-    confirmation.ask_invited(connection, mail_id, merchant_id, id)
+    confirmation.ask_invited(connection, str(uuid7()), merchant_id, id)
     return replaced
 
 
@@ -100,6 +115,15 @@ AND accepted_at IS NULL AND withdrawn_at IS NULL AND expires_at > now()
 def by_token(connection: Connection, hash: bytes) -> Invitation | None:
     """The open invitation whose mail had the token with this hash; None if it is not valid. Lock its merchant."""
     return record(Invitation, connection.exec_driver_sql(OF_TOKEN, (hash,)))
+
+
+def state(offered: Invitation) -> str:
+    """Whether the invitation is open, and if not, why."""
+    if offered.accepted_at:
+        return "accepted"
+    if offered.withdrawn_at:
+        return "withdrawn"
+    return "expired" if offered.is_expired else "open"
 
 
 def accept(connection: Connection, id: str, user_id: str, hash: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import keyset, token, user
+from models import keyset, pg_arrays, token
 from models.keyset import START, Cursor
 from models.records import record, records
 
@@ -53,12 +53,12 @@ def page(connection: Connection, merchant_id: str, limit: int, at: Cursor = STAR
     return keyset.page(connection, Member, MEMBERS, {"m.merchant_id = %s": merchant_id}, limit, at, key="m.user_id")
 
 
-def has_member(connection: Connection, merchant_id: str, email: str) -> bool:
-    """Whether the user with this address is a member of the merchant."""
+def has_member(connection: Connection, merchant_id: str, email: str, role: str | None = None) -> bool:
+    """Whether the user with this address is a member of the merchant, in this role."""
     return connection.exec_driver_sql(
         "SELECT EXISTS (SELECT FROM memberships m JOIN users u ON u.id = m.user_id"
-        " WHERE m.merchant_id = %s AND lower(u.email) = lower(%s))",
-        (merchant_id, email),
+        " WHERE m.merchant_id = %s AND lower(u.email) = lower(%s) AND m.role = coalesce(%s, m.role))",
+        (merchant_id, email, role),
     ).scalar_one()
 
 
@@ -91,10 +91,22 @@ def add(connection: Connection, merchant_id: str, user_id: str, role: str) -> bo
     return added.rowcount == 1
 
 
-def lock(connection: Connection, merchant_id: str, user_id: str) -> None:
-    """Lock merchant and member, before their membership changes, as sign-in locks its user."""
-    for id in sorted({merchant_id, user_id}):
-        user.lock(connection, id)
+def lock(connection: Connection, merchant_id: str, user_id: str, *, with_owners: bool = False) -> None:
+    """Lock merchant and member, before their membership changes, as sign-in locks its user; and the owners of now."""
+    connection.exec_driver_sql(
+        "SELECT FROM users WHERE id IN (SELECT unnest(%s::uuid[]) UNION SELECT user_id FROM memberships"
+        " WHERE merchant_id = %s AND role = 'owner' AND %s) ORDER BY id FOR NO KEY UPDATE",
+        (pg_arrays.plain([merchant_id, user_id]), merchant_id, with_owners),
+    )
+
+
+def has_active_owner(connection: Connection, merchant_id: str) -> bool:
+    """Whether an owner of the merchant may sign in."""
+    return connection.exec_driver_sql(
+        "SELECT EXISTS (SELECT FROM memberships m JOIN users u ON u.id = m.user_id"
+        " WHERE m.merchant_id = %s AND m.role = 'owner' AND u.is_active)",
+        (merchant_id,),
+    ).scalar_one()
 
 
 def is_last_owner(connection: Connection, merchant_id: str, user_id: str) -> bool:

@@ -1,12 +1,14 @@
-"""A user as ops see them on one page: wallets, sessions, keys, newest payments, and what was done by and to them."""
+"""A user as ops see them: members, wallets, sessions, keys, newest payments, what was done by and to them."""
 
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import audit, freeze, ops_account, ops_payment, token, user
+from models import audit, freeze, invitation, membership, ops_account, ops_payment, token, user
 from models.audit import Actor, AuditEntry
 from models.freeze import FreezeTarget
+from models.invitation import Invitation
+from models.membership import Member
 from models.ops_account import OpsAccount
 from models.ops_payment import ListedPayment
 from models.payment_stuck import StuckFilter
@@ -26,6 +28,8 @@ class OpsUser(NamedTuple):
 
     user: User
     is_frozen: bool
+    members: list[Member]
+    invitations: list[Invitation]
     wallets: list[OpsAccount]
     sessions: list[TokenRecord]
     api_keys: list[TokenRecord]
@@ -43,6 +47,8 @@ def by_id(connection: Connection, id: str) -> OpsUser | None:
     return OpsUser(
         found,
         frozen is not None and frozen.thawed_at is None,
+        membership.page(connection, id, SHOWN_MAX),
+        invitation.page(connection, id, SHOWN_MAX),
         ops_account.page(connection, SHOWN_MAX, owner_id=id, is_active=None),
         token.page(connection, id, token.SESSION, SHOWN_MAX),
         token.page(connection, id, token.API_KEY, SHOWN_MAX),

@@ -22,7 +22,7 @@ from gateway.identity.member_schemas import (
 )
 from gateway.lists.pagination import paginated
 from gateway.services import services
-from models import audit, invitation, membership, user
+from models import audit, invitation, membership, owner_invitation, user
 from models import token as tokens
 from models.invitation import Invitation
 from models.session import Connection, Contention, transaction
@@ -58,7 +58,7 @@ def create_invitation(body: Body) -> JsonAnswer:
             raise ApiError("duplicate_member", "Change the role of the member instead.")
         if not invitation.may_send(connection, g.caller.id, email):
             raise too_many(RETRY_SECONDS)
-        replaced = invitation.send(connection, id, str(uuid7()), g.caller.id, email, role, g.caller.person_id)
+        replaced = invitation.send(connection, id, g.caller.id, email, role, g.caller.person_id)
         after = {"email": email, "role": role, "merchant": g.caller.id} | ({"replaces": replaced} if replaced else {})
         audit.note(connection, actor(), "invitations.create", id, after=after)
         created = found(invitation.find(connection, g.caller.id, id))
@@ -87,7 +87,8 @@ def accept_invitation(body: Body) -> JsonAnswer:
     """Accept an invitation with the token of its mail, once: you act for the merchant from your next sign-in.
 
     An address without a user needs names and a password too, and gets a user, whose address is confirmed. A user who
-    never confirmed it is refused with 409: the person who signed up need not own it; a new password confirms it.
+    never confirmed it is refused with 409: the person who signed up need not own it; a new password confirms it. A
+    member whom the operator invites becomes an owner, unless the merchant has an active one by now.
     """
     hash = tokens.hash_of(body["token"])
     hashed = passwords.hash(body["password"]) if "password" in body else None
@@ -97,8 +98,7 @@ def accept_invitation(body: Body) -> JsonAnswer:
         if owner is None:
             owner = _new_user(connection, offered, body, hashed)
         _refuse(owner)
-        if not membership.add(connection, offered.merchant_id, owner.id, offered.role):
-            raise ApiError("duplicate_member", "You act for the merchant already.")
+        _join(connection, offered, owner)
         invitation.accept(connection, offered.id, owner.id, hash)
         after = {"merchant": offered.merchant_id, "role": offered.role, "invitation": offered.id}
         audit.note(connection, actor(owner.id), "members.join", owner.id, after=after)
@@ -117,7 +117,10 @@ def _locked(connection: Connection, hash: bytes) -> tuple[Invitation, User | Non
     """The open invitation of the token and the user of its address, merchant and user locked; raises ApiError."""
     offered = _offered(connection, hash)
     owner = user.by_email(connection, offered.email)
-    membership.lock(connection, offered.merchant_id, owner.id if owner else offered.merchant_id)
+    id, is_by_ops = owner.id if owner else offered.merchant_id, offered.reason is not None
+    membership.lock(connection, offered.merchant_id, id, with_owners=is_by_ops)
+    if is_by_ops and membership.has_active_owner(connection, offered.merchant_id):
+        raise ApiError("owner_active", "An owner may sign in again: ask them to invite you.")
     return _offered(connection, hash), user.by_email(connection, offered.email)
 
 
@@ -144,6 +147,15 @@ def _new_user(connection: Connection, offered: Invitation, body: Body, hashed: s
     return found(user.by_id(connection, new.id))
 
 
+def _join(connection: Connection, offered: Invitation, person: User) -> None:
+    """Make the person a member, or a member an owner whom the operator invited; raises ApiError."""
+    if membership.add(connection, offered.merchant_id, person.id, offered.role):
+        return
+    if offered.reason is None:
+        raise ApiError("duplicate_member", "You act for the merchant already.")
+    membership.change_role(connection, offered.merchant_id, person.id, offered.role)
+
+
 def _refuse(owner: User) -> None:
     """Refuse users who cannot act for a merchant; raises ApiError."""
     if not owner.is_active:
@@ -155,23 +167,7 @@ def _refuse(owner: User) -> None:
 
 
 def invitation_body(offered: Invitation) -> Body:
-    """The invitation, as shown to members of its merchant."""
-    state = (
-        "accepted"
-        if offered.accepted_at
-        else "withdrawn"
-        if offered.withdrawn_at
-        else "expired"
-        if offered.is_expired
-        else "open"
-    )
-    return {
-        "id": offered.id,
-        "email": offered.email,
-        "role": offered.role,
-        "state": state,
-        "invited_by": offered.invited_by,
-        "accepted_by": offered.accepted_by,
-        "created_at": offered.created_at.isoformat(),
-        "expires_at": offered.expires_at.isoformat(),
-    }
+    """The invitation, as shown to members of its merchant: who of ops invited, and why, is not theirs to see."""
+    body = owner_invitation.body(offered)
+    del body["merchant"], body["reason"]
+    return {**body, "invited_by": None} if body["is_by_ops"] else body

@@ -51,8 +51,8 @@ class MerchantSchema(Output):
     created_at = ma.fields.DateTime()
 
 
-class MemberSchema(Output):
-    """Someone who acts for the merchant."""
+class ColleagueSchema(Output):
+    """Someone who acts for a merchant."""
 
     id = ma.fields.UUID()
     email = ma.fields.String()
@@ -60,8 +60,13 @@ class MemberSchema(Output):
     role = one_of(MemberRole)
     is_active = ma.fields.Boolean()
     has_second_factor = ma.fields.Boolean()
-    is_you = ma.fields.Boolean()
     created_at = ma.fields.DateTime()
+
+
+class MemberSchema(ColleagueSchema):
+    """Someone who acts for the merchant for whom one acts."""
+
+    is_you = ma.fields.Boolean()
 
 
 class MembershipSchema(Output):
@@ -81,7 +86,8 @@ class InvitationSchema(Output):
     email = ma.fields.String()
     role = one_of(MemberRole)
     state = one_of(INVITATION_STATES)
-    invited_by = ma.fields.UUID()
+    is_by_ops = ma.fields.Boolean()
+    invited_by = ma.fields.UUID(allow_none=True)
     accepted_by = ma.fields.UUID(allow_none=True)
     created_at = ma.fields.DateTime()
     expires_at = ma.fields.DateTime()

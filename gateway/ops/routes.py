@@ -25,7 +25,7 @@ from gateway.ops.user_schemas import (
     UserDetailSchema,
 )
 from gateway.services import services
-from models import audit, ops_account, ops_user, second_factor, user
+from models import audit, ops_account, ops_user, owner_invitation, second_factor, user
 from models.ops_payment import listed_body
 from models.ops_user import OpsUser
 from models.session import Connection, statements, transaction
@@ -50,6 +50,8 @@ def list_users(query: dict[str, Any]) -> JsonAnswer:
 @ops.response(200, UserDetailSchema)
 def get_user(id: str) -> JsonAnswer:
     """Show a user with wallets, sessions, API keys, the newest payments, and what was done by and to them.
+
+    A merchant has members and invitations too.
 
     At most 20 of each; all are in the lists of accounts, of payments (`merchant` is the owner of either side) and of
     the audit log.
@@ -173,6 +175,8 @@ def _detail_body(found: OpsUser) -> dict[str, Any]:
     return {
         **user_body(found.user),
         "is_frozen": found.is_frozen,
+        "members": [{**member._asdict(), "created_at": member.created_at.isoformat()} for member in found.members],
+        "invitations": [owner_invitation.body(offered) for offered in found.invitations],
         "wallets": [ops_account.body(wallet) for wallet in found.wallets],
         "sessions": [{name: value for name, value in body.items() if name != "is_current"} for body in sessions],
         "api_keys": [_key_body(key, found.user.role) for key in found.api_keys],

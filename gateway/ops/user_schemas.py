@@ -4,6 +4,8 @@ import marshmallow as ma
 
 from gateway.http.fields import Id, Input, Text
 from gateway.http.schemas import Output, amount_text, one_of
+from gateway.identity.fields import Email
+from gateway.identity.member_schemas import ColleagueSchema, InvitationSchema
 from gateway.identity.schemas import ApiKeySchema, UserSchema
 from gateway.lists.filters import CommaList, CountFilter
 from gateway.ops.action_schemas import ListedPaymentSchema
@@ -98,10 +100,26 @@ class OpsSessionSchema(Output):
     merchant = ma.fields.UUID(allow_none=True)
 
 
+class OwnerInvitationInput(Input):
+    """Whom to invite as an owner, and why."""
+
+    email = Email(required=True)
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class OwnerInvitationSchema(InvitationSchema):
+    """An invitation to act for a merchant, as ops see it."""
+
+    merchant = ma.fields.UUID()
+    reason = ma.fields.String(allow_none=True)
+
+
 class UserDetailSchema(UserSchema):
     """A user with the newest of what is theirs, at most 20 of each."""
 
     is_frozen = ma.fields.Boolean()
+    members = ma.fields.List(ma.fields.Nested(ColleagueSchema))
+    invitations = ma.fields.List(ma.fields.Nested(OwnerInvitationSchema))
     wallets = ma.fields.List(ma.fields.Nested(AccountSchema))
     sessions = ma.fields.List(ma.fields.Nested(OpsSessionSchema))
     api_keys = ma.fields.List(ma.fields.Nested(ApiKeySchema))

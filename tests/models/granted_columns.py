@@ -33,9 +33,14 @@ SECOND_FACTORS = {
 MEMBERS = {
     ("INSERT", "memberships"): {"merchant_id", "user_id", "role"},
     ("UPDATE", "memberships"): {"role"},
-    ("INSERT", "invitations"): {"id", "merchant_id", "email", "role", "invited_by"},
+    ("INSERT", "invitations"): {"id", "merchant_id", "email", "role", "invited_by", "reason"},
     ("UPDATE", "invitations"): {"accepted_at", "accepted_by", "withdrawn_at"},
     ("INSERT", "makers"): {"subject_id", "user_id"},
+}
+OWNER_INVITATIONS = {
+    ("INSERT", "invitations"): {"id", "merchant_id", "email", "role", "reason"},
+    ("UPDATE", "invitations"): {"withdrawn_at"},
+    ("INSERT", "confirmations"): {"id", "user_id", "purpose", "invitation_id"},
 }
 DISMISSAL = {"dismiss_category", "dismiss_reason", "dismissed_by", "dismissed_at"}
 MATCH = {"matched_payment_id", "match_reason", "matched_by", "matched_at"}

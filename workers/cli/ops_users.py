@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from models import ops_account, ops_payment, ops_user, payment, user
+from models import invitation, ops_account, ops_payment, ops_user, owner_invitation, payment, user
 from models.ops_account import OpsAccount
 from models.ops_user import OpsUser
 from models.representations import iso
@@ -49,6 +49,8 @@ def _body(found: OpsUser) -> dict[str, Any]:
     return {
         **found.user._asdict(),
         "is_frozen": found.is_frozen,
+        "members": [member._asdict() for member in found.members],
+        "invitations": [owner_invitation.body(offered) for offered in found.invitations],
         "wallets": [ops_account.body(wallet) for wallet in found.wallets],
         "sessions": [session._asdict() for session in found.sessions],
         "api_keys": [key._asdict() for key in found.api_keys],
@@ -69,6 +71,13 @@ def _show(found: OpsUser, now: datetime) -> None:
     click.echo(f"{who.role} {who.id} {who.email} {who.phone_number or ''}".rstrip())
     click.echo(f"{who.name}, since {iso(who.created_at)}{''.join(f', {mark}' for mark in marks)}")
     tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {
+        ("member", "role", "since", "state", "e-mail"): [
+            (one.id, one.role, ago(one.created_at), "active" if one.is_active else "inactive", one.email)
+            for one in found.members
+        ],
+        ("invitation", "role", "made", "state", "e-mail"): [
+            (one.id, one.role, ago(one.created_at), invitation.state(one), one.email) for one in found.invitations
+        ],
         ("wallet", "currency", "balance", "held", "available", "limits", "state"): [
             (
                 *(wallet.id, wallet.currency, *(render(amount, wallet.digits) for amount in _amounts(wallet))),

@@ -1,4 +1,4 @@
-"""`flask users`: lists, creates, activates and deactivates users, issues and ends tokens, resets second factors."""
+"""`flask users`: lists, creates, activates and deactivates users, ends tokens, resets factors, invites owners."""
 
 import json
 from uuid import UUID
@@ -8,14 +8,15 @@ from uuid_utils import compat as uuids
 
 from bell import BrokerUnavailable, publish
 from celery_config import WELCOME
-from models import audit, ops_user, second_factor, user
+from models import audit, ops_user, owner_invitation, second_factor, user
 from models import token as tokens
+from models.owner_invitation import DETAILS, OwnerProblem
 from models.session import transaction
 from models.user import NAME_LENGTH_MAX, Role
 from workers import process
 from workers.cli import table
 from workers.cli.arguments import EmailAddress, TextArgument, reasoned
-from workers.cli.dry_run import dry, tried
+from workers.cli.dry_run import dry, show_done, tried
 from workers.cli.group import WorkerGroup
 
 ROWS_MAX = 1_000
@@ -160,6 +161,38 @@ def end_sessions(email: str, token_id: UUID | None, reason: str, dry_run: bool, 
 def end_api_keys(email: str, token_id: UUID | None, reason: str, dry_run: bool, as_json: bool) -> None:
     """End all API keys of a user, or one."""
     _end_tokens(email, tokens.API_KEY, token_id, reason, dry_run, as_json)
+
+
+@users_cli.command("invite-owner")
+@click.argument("merchant", type=EmailAddress(), metavar="MERCHANT")
+@click.argument("email", type=EmailAddress())
+@reasoned
+@dry
+@as_json
+def invite_owner(merchant: str, email: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Invite EMAIL as an owner of a MERCHANT (its address) who has no owner that is active; a worker sends the mail."""
+    with tried(dry_run) as connection:
+        existing = user.by_email(connection, merchant)
+        offered = owner_invitation.invite(connection, existing, email, audit.SHELL, reason) if existing else None
+    if offered is None:
+        raise click.ClickException(f"there is no merchant {merchant}")
+    if isinstance(offered, OwnerProblem):
+        raise click.ClickException(f"{offered}: {DETAILS[offered]}")
+    show_done(owner_invitation.body(offered), f"the invitation of {email}", as_json=as_json, dry_run=dry_run)
+
+
+@users_cli.command("withdraw-owner")
+@click.argument("invitation_id", metavar="INVITATION", type=click.UUID)
+@reasoned
+@dry
+@as_json
+def withdraw_owner(invitation_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Withdraw an open INVITATION that ops made; `flask ops user` shows those of a merchant."""
+    with tried(dry_run) as connection:
+        withdrawn = owner_invitation.withdraw(connection, str(invitation_id), audit.SHELL, reason)
+    if withdrawn is None:
+        raise click.ClickException(f"there is no open invitation {invitation_id} of ops")
+    show_done(owner_invitation.body(withdrawn), "withdrawn", as_json=as_json, dry_run=dry_run)
 
 
 def _end_tokens(email: str, kind: str, token_id: UUID | None, reason: str, dry_run: bool, as_json: bool) -> None:

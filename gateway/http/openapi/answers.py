@@ -65,7 +65,7 @@ WITH_PROBLEM = {
 
 CONFLICTS = {
     "create_second_factor", "confirm_second_factor", "disable_second_factor", "create_recovery_codes",
-    "update_member", "delete_member", "create_invitation", "accept_invitation",
+    "update_member", "delete_member", "create_invitation", "accept_invitation", "create_ops_user_invitation",
     "prove_second_factor", "reset_ops_user_second_factor",
     "create_client", "create_merchant", "update_me", "create_api_key", "roll_api_key", "create_wallet", "create_charge",
     "create_transfer", "create_exchange", "capture_charge", "void_charge", "cancel_payment", "create_bank_account",

@@ -14,6 +14,7 @@ ACTIONS = {
     "give-back",
     *("redeliver", "reject", "reset-second-factor"),
     *("resolve", "resume", "retry", "roll", "rotate", "rotate-secret", "stop", "test", "thaw", "void"),
+    "withdraw",
 }
 """Last parts of paths that name an action instead of a resource."""
 
@@ -52,6 +53,7 @@ TAGS = {
     "explanations": "Why payments wait",
     "ops_payments": "Stuck, parked and undecided payments",
     "ops": "Operations",
+    "owner_invitations": "Owners of merchants",
     "ops_accounts": "Movements and balances of accounts",
     "searches": "Search",
     "related": "What belongs to payments",

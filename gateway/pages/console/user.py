@@ -1,4 +1,4 @@
-"""/console/users/{id}: a person with wallets, sessions, keys, payments and audit entries, and what ops may do."""
+"""/console/users/{id}: a person with members, wallets, sessions, keys, payments, audit entries, and what ops may do."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +37,13 @@ def act_on_user(id: str, name: str) -> Response:
     return redirect(f"/console/users/{id}?{DONE}={name}") if answer.is_ok else _page(id, answer, name)
 
 
+@console.post("/users/<id>/invitations/<invitation>/withdraw")
+def withdraw_owner(id: str, invitation: str) -> Response:
+    """Withdraw an invitation that ops made."""
+    answer = attempt(VERBS["withdraw-owner"].call(invitation, request.form))
+    return redirect(f"/console/users/{id}?{DONE}=withdraw-owner") if answer.is_ok else _page(id, answer, invitation)
+
+
 @console.post("/users/<id>/<kind>/<token>/end")
 def end_token(id: str, kind: str, token: str) -> Response:
     """End one session or key."""
@@ -70,8 +77,9 @@ def _page(id: str, refused: ApiAnswer | None = None, name: str | None = None) ->
         sparks=_sparks(person["wallets"]),
         freeze=freeze,
         verbs=verbs,
-        curls={verb.name: _call(verb, id, {"reason": "REASON"}, freeze).curl() for verb in verbs},
+        curls={verb.name: _call(verb, id, {"reason": "REASON", "email": "EMAIL"}, freeze).curl() for verb in verbs},
         end_lines={kind: _end_line(id, kind) for kind in ONE_OF},
+        withdraw=VERBS["withdraw-owner"],
         may_end=visitor().may(VERBS["end-sessions"].scope),
         refused=refused.body if refused else None,
         refused_verb=name,
@@ -88,7 +96,13 @@ def _legal(person: Mapping[str, Any], freeze: Mapping[str, Any] | None) -> list[
     names += ["end-api-keys"] if person["api_keys"] else []
     if person["id"] != visitor().caller.id:
         names += ["deactivate" if person["is_active"] else "activate", "reset-second-factor"]
+    if person["role"] == "merchant" and not any(_is_active_owner(member) for member in person["members"]):
+        names += ["invite-owner"]
     return names
+
+
+def _is_active_owner(member: Mapping[str, Any]) -> bool:
+    return bool(member["role"] == "owner" and member["is_active"])
 
 
 def _freeze(id: str) -> dict[str, Any] | None:

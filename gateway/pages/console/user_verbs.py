@@ -1,6 +1,6 @@
 """The verbs of a user: each is a request of the API that ops may send about a person."""
 
-from gateway.pages.verbs import Verb
+from gateway.pages.verbs import REASON, Verb, VerbField
 
 USER = "/v1/ops/users/{id}"
 OPS_USERS, OPS_FREEZE = "ops:users", "ops:freeze"
@@ -64,6 +64,23 @@ VERBS = {
             "Reset second factor",
             "They set up a new one after their password; all their sessions end. Make sure first who asks.",
             f"{USER}/reset-second-factor",
+            OPS_USERS,
+            is_dangerous=True,
+        ),
+        Verb(
+            "invite-owner",
+            "Invite an owner",
+            "Who has this address may act for the merchant in all things, once they accept. Make sure first who asks.",
+            f"{USER}/invitations",
+            OPS_USERS,
+            (VerbField("email", "E-mail", "email", hint="A member with this address becomes an owner."), REASON),
+            is_dangerous=True,
+        ),
+        Verb(
+            "withdraw-owner",
+            "Withdraw",
+            "The token of its mail is invalid at once.",
+            "/v1/ops/invitations/{id}/withdraw",
             OPS_USERS,
             is_dangerous=True,
         ),

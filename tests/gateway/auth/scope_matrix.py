@@ -160,6 +160,8 @@ CALLS = {
     "ops: user": ("GET", f"/v1/ops/users/{ID}", None),
     "ops: change a user": ("PATCH", f"/v1/ops/users/{ID}", {"is_active": True, **WHY}),
     "ops: reset a factor": ("POST", f"/v1/ops/users/{ID}/reset-second-factor", WHY),
+    "ops: invite owner": ("POST", f"/v1/ops/users/{ID}/invitations", {"email": "owner@example.com", **WHY}),
+    "ops: uninvite": ("POST", f"/v1/ops/invitations/{ID}/withdraw", WHY),
     "ops: end sessions": ("POST", f"/v1/ops/users/{ID}/end-sessions", WHY),
     "ops: end keys": ("POST", f"/v1/ops/users/{ID}/end-api-keys", WHY),
     "ops: operations": ("GET", f"/v1/ops/accounts/{ID}/operations", None),

@@ -132,6 +132,8 @@ MATRIX = {
     "ops: user":          (401, 403, 403, 404, 404),
     "ops: change a user": (401, 403, 403, 404, 403),
     "ops: reset a factor": (401, 403, 403, 404, 403),
+    "ops: invite owner":  (401, 403, 403, 404, 403),
+    "ops: uninvite":      (401, 403, 403, 404, 403),
     "ops: end sessions":  (401, 403, 403, 404, 403),
     "ops: end keys":      (401, 403, 403, 404, 403),
     "ops: operations":    (401, 403, 403, 404, 404),

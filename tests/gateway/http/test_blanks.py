@@ -143,6 +143,14 @@ def invited(scene: Scene) -> Outcome:
     )
 
 
+def invited_by_ops(scene: Scene) -> Outcome:
+    merchant = scene.api.person("merchant")
+    scene.api.execute("UPDATE users SET is_active = false WHERE id = %s", merchant.id)
+    body = {"email": spelt(scene), "reason": "x"}
+    answer = scene.api.person("ops").call("POST", f"/v1/ops/users/{merchant.id}/invitations", json=body)
+    return answer.status_code, answer.get_json()["email"] == scene.email
+
+
 def searched(scene: Scene) -> Outcome:
     answer = scene.api.person("ops").call("GET", "/v1/ops/users", query_string={"email": spelt(scene)})
     return answer.status_code, [row["email"] == scene.email for row in answer.get_json()["data"]]
@@ -175,6 +183,7 @@ CASES: dict[str, tuple[Callable[[Scene], Outcome], Outcome]] = {
     "post /v1/confirmations/resend /email": (mailed("/v1/confirmations/resend", "email"), (202, 1)),
     "post /v1/password-resets /email": (mailed("/v1/password-resets", "password"), (202, 1)),
     "post /v1/invitations /email": (invited, (409, "duplicate_member")),
+    "post /v1/ops/users/{id}/invitations /email": (invited_by_ops, (201, True)),
     "get /v1/ops/users ?email": (searched, (200, [True])),
     "post /v1/ops/payments/{id}/resolve /bank_reference": (resolved, (201, PLAIN)),
 }

@@ -17,7 +17,7 @@ RAISERS = {"Refusal": 0, "Flaw": 0, "refuse": 0, "MoneyError": 0}
 def literal_codes() -> set[str]:
     """Every code that the sources name where they refuse a request."""
     found: set[str] = set()
-    names = ("batch.py", "statement_file.py")
+    names = ("batch.py", "owner_invitation.py", "statement_file.py")
     names += tuple(f"rules/{name}.py" for name in ("money", "ops_actions", "reconciliation", "text"))
     rules = [ROOT / "models" / name for name in names]
     for source in [*ROOT.glob("gateway/**/*.py"), *rules]:

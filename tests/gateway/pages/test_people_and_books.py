@@ -14,7 +14,7 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.adjustments import account_of
 from tests.gateway.ops.adjustments import proposed as proposed_adjustment
 from tests.gateway.ops.payouts import PAID, send, withdraw
-from tests.gateway.pages.browsers import SESSION, Browser, alerts, signed_in, with_password
+from tests.gateway.pages.browsers import SESSION, Browser, Elements, alerts, signed_in, with_password
 
 HOSTILE = '"><img src=x onerror=alert(1)>'
 WHY = {"reason": HOSTILE}
@@ -259,3 +259,19 @@ def test_an_auditor_reads_these_pages_and_changes_nothing(api: ApiHarness, olga:
             answer = auditor.form(path, WHY, "/console")
             assert answer.status_code == 403, path
             assert "scope_missing" in answer.text
+
+
+def test_owner_is_invited_on_the_page_of_a_merchant_without_one(api: ApiHarness, console: Browser) -> None:
+    shop = api.person("merchant")
+    path = f"/console/users/{shop.id}"
+    assert "Invite an owner" not in console.get(path).text
+    api.execute("UPDATE users SET is_active = false WHERE id = %s", shop.id)
+    refused = console.form(f"{path}/invite-owner", {"email": "no", **WHY}, path)
+    assert [tag["name"] for _, tag in Elements(refused.text).tags if tag.get("aria-invalid")] == ["email"]
+    done = console.form(f"{path}/invite-owner", {"email": "heir@example.com", **WHY}, path)
+    assert done.location == f"{path}?done=invite-owner", alerts(done)
+    page = console.page(path)
+    assert not page.all("img")
+    [form] = [form["action"] for form in page.all("form") if (form["action"] or "").endswith("/withdraw")]
+    assert console.form(str(form), WHY, path).location == f"{path}?done=withdraw-owner"
+    assert "not_found" in console.form(str(form), WHY, path).text

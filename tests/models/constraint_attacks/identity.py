@@ -52,7 +52,12 @@ ATTACKS = {
     "expired key prolonged": gateways(of_token("expires_at = NULL", "kept"), "tokens_stay_revoked"),
     "replaced key prolonged": gateways(of_token("expires_at = NULL", "rolled"), "tokens_stay_revoked"),
     "token given to another": Attack(of_token("user_id = %(shop)s", "kept"), NO_BREAK),
-    "confirmation for a new purpose": gateways(confirmation(purpose="'fun'"), "confirmations_purpose_is_known"),
+    "confirmation for a new purpose": Attack(
+        confirmation(purpose="'fun'"),
+        "confirmations_purpose_is_known",
+        "confirmations_by_workers_are_of_invitations",
+        "confirmations_purpose_is_known",
+    ),
     "confirmation given out by the asker": Attack(
         confirmation(hash="sha256('x')", expires_at="now()"), NO_BREAK, DENIED
     ),

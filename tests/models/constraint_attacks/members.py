@@ -35,6 +35,20 @@ def of_invitation(assignments: str, name: str = "open") -> str:
     return f"UPDATE invitations SET {assignments} WHERE email = '{name}@example.com'"
 
 
+INACTIVE = "UPDATE users SET is_active = false WHERE id = %(shop)s;"
+"""Now the shop has no owner who is active."""
+
+
+def by_ops(**columns: str) -> str:
+    """An invitation by ops, with columns of it replaced."""
+    return INACTIVE + invitation(**{"role": "'owner'", "invited_by": "%(ops)s", "reason": "'x'"} | columns)
+
+
+BY_SHELL = insert(
+    "invitations",
+    {"id": "%(new)s", "merchant_id": "%(shop)s", "email": "'new@example.com'", "role": "'owner'", "reason": "'x'"},
+)
+
 FOUNDER = "merchant_id = %(shop)s AND user_id = %(shop)s"
 
 ATTACKS = {
@@ -69,7 +83,34 @@ ATTACKS = {
     "invitation of an address that is invited": gateways(
         invitation(email="'OPEN@example.com'"), "invitations_one_of_an_address"
     ),
-    "invitation by nobody": gateways(invitation(invited_by="%(new)s"), "invitations_invited_by_fkey"),
+    "invitation by nobody": Attack(of_invitation("invited_by = %(new)s"), "invitations_invited_by_fkey"),
+    "invitation by a client": gateways(invitation(invited_by="%(ann)s"), "invitations_are_of_owners_or_ops"),
+    "invitation by ops without a reason": gateways(
+        invitation(invited_by="%(ops)s"), "invitations_are_of_owners_or_ops"
+    ),
+    "invitation with a reason by an owner": gateways(by_ops(invited_by="%(shop)s"), "invitations_are_of_owners_or_ops"),
+    "invitation of which nobody is the maker any more": Attack(
+        of_invitation("invited_by = NULL"), "invitations_by_nobody_have_a_reason"
+    ),
+    "invitation of a viewer by ops": gateways(by_ops(role="'viewer'"), "invitations_with_a_reason_are_of_owners"),
+    "invitation by ops for an empty reason": gateways(by_ops(reason="''"), "invitations_reason_is_bounded"),
+    "invitation by ops beside an owner": gateways(
+        by_ops().removeprefix(INACTIVE), "invitations_by_ops_replace_no_owner"
+    ),
+    "invitation by ops for a client": gateways(by_ops(merchant_id="%(ann)s"), "invitations_by_ops_replace_no_owner"),
+    "invitation by the shell": Attack(INACTIVE + BY_SHELL, NO_BREAK, NO_BREAK, "invitations_are_of_owners_or_ops"),
+    "invitation by who deactivated the owner": gateways(
+        "INSERT INTO audit_log (actor, action, target) VALUES (%(ops)s, 'users.deactivate', %(shop)s);" + by_ops(),
+        "invitations_by_ops_take_two_people",
+    ),
+    "invitation by ops accepted beside an owner": gateways(
+        f"{by_ops()};UPDATE users SET is_active = true WHERE id = %(shop)s;"
+        + of_invitation("accepted_at = now(), accepted_by = %(ann)s", "new"),
+        "invitations_by_ops_replace_no_new_owner",
+    ),
+    "mail by a worker that gives a password": Attack(
+        confirmation(purpose="'password'"), NO_BREAK, "confirmations_by_workers_are_of_invitations", NO_BREAK
+    ),
     "invitation accepted by nobody": gateways(of_invitation("accepted_at = now()"), "invitations_are_accepted_wholly"),
     "invitation accepted and withdrawn": gateways(
         of_invitation("accepted_at = now(), accepted_by = %(ann)s, withdrawn_at = now()"),
@@ -79,9 +120,14 @@ ATTACKS = {
     "invitation for longer": Attack(of_invitation("expires_at = 'infinity'"), NO_BREAK),
     "DELETE FROM invitations": Attack("DELETE FROM invitations", "invitations_are_never_deleted"),
     "TRUNCATE invitations": Attack("TRUNCATE invitations CASCADE", "invitations_are_never_truncated"),
-    "mail of no invitation": gateways(confirmation(purpose="'invitation'"), "confirmations_of_invitations_name_them"),
-    "mail of an invitation that is none": gateways(
-        confirmation(purpose="'invitation'", invitation_id="%(new)s"), "confirmations_invitation_id_fkey"
+    "mail of no invitation": Attack(
+        confirmation(purpose="'invitation'"),
+        "confirmations_of_invitations_name_them",
+        "confirmations_by_workers_are_of_invitations",
+        "confirmations_of_invitations_name_them",
+    ),
+    "mail of an invitation that is none": Attack(
+        confirmation(purpose="'invitation'", invitation_id="%(new)s"), *["confirmations_invitation_id_fkey"] * 3
     ),
     "maker twice": gateways(insert("makers", {"subject_id": "%(shop)s", "user_id": "%(ann)s"}), "makers_pkey"),
     "maker who is nobody": gateways(

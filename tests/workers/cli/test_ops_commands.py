@@ -63,6 +63,8 @@ SERVED = {
     "get_ops_user": "ops user",
     "update_ops_user": "users deactivate",
     "reset_ops_user_second_factor": "users reset-second-factor",
+    "create_ops_user_invitation": "users invite-owner",
+    "withdraw_ops_invitation": "users withdraw-owner",
     "end_ops_user_sessions": "users end-sessions",
     "end_ops_user_api_keys": "users end-api-keys",
     "list_ops_account_operations": "ops operations",

@@ -105,3 +105,29 @@ def test_missing_partitions_are_created_or_reported(flask: Run, books: Books) ->
     with books.as_owner() as connection:
         connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
         connection.exec_driver_sql("SELECT ensure_partitions()")
+
+
+def test_owner_is_invited_where_none_is_active_and_not_twice(flask: Run, books: Books) -> None:
+    shop = f"{uuid4()}@example.com"
+    made = json.loads(flask("users", "create", shop, "--role", "merchant", "--json").output)
+    heir = ("users", "invite-owner", shop, "heir@example.com", "--reason", "the papers came")
+    assert "owner_active" in flask(*heir, fails=True).output
+    assert "there is no merchant" in flask("users", "invite-owner", "x@example.com", *heir[3:], fails=True).output
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE users SET is_active = false WHERE id = %s", (made["id"],))
+    assert "dry run, nothing is stored" in flask(*heir, "--dry-run").output
+    assert audited(books, made["id"]) == [("shell", "users.create", None)]
+    invited = json.loads(flask(*heir, "--json").output)
+    assert (invited["state"], invited["invited_by"], invited["email"]) == ("open", None, "heir@example.com")
+    with transaction(books.worker) as connection:
+        mails = "SELECT count(*) FROM confirmations WHERE invitation_id = %s"
+        assert connection.exec_driver_sql(mails, (invited["id"],)).scalar_one() == 1
+    rows = flask("ops", "user", shop).output
+    assert invited["id"] in rows
+    assert "heir@example.com" in rows
+    withdraw = ("users", "withdraw-owner", invited["id"], "--reason", "wrong address")
+    assert json.loads(flask(*withdraw, "--json").output)["state"] == "withdrawn"
+    assert "there is no open invitation" in flask(*withdraw, fails=True).output
+    flask("users", "activate", shop, "--reason", "found again")
+    flask("users", "deactivate", shop, "--reason", "left")
+    assert "own_deactivation" in flask(*heir, fails=True).output
