@@ -21,6 +21,7 @@ from gateway.services import services
 
 OPS, AUDITOR = "ops", "auditor"
 SIGN_IN = "/sign-in"
+EVENT_STREAM = "text/event-stream"
 SECOND_FACTOR = "/second-factor"
 
 ENDED = ("token_missing", "token_invalid", "user_inactive")
@@ -152,11 +153,11 @@ def _unknown(rest: str) -> Response:  # noqa: ARG001 - whatever it is
 
 
 def _to_sign_in(_: SignInNeeded) -> Response:
-    """Lead to the sign-in page, and back after it; a part of a page leads the whole page there."""
+    """Lead to the sign-in page, and back after it; a part of a page leads the whole page there, a stream nowhere."""
     wanted = request.path + (f"?{request.query_string.decode('latin-1')}" if request.query_string else "")
     wanted = wanted if request.method == "GET" and own_path(wanted) else ""
     location = f"{SIGN_IN}?{urlencode({'next': wanted})}" if wanted else SIGN_IN
-    if "HX-Request" in request.headers:
+    if "HX-Request" in request.headers or EVENT_STREAM in request.accept_mimetypes.values():
         response = Response(status=401, headers={"HX-Redirect": location})
     else:
         response = redirect(location)

@@ -129,6 +129,7 @@ function follow() {
   stream = new EventSource(url);
   const changed = () => { isStale = true; };
   stream.addEventListener("open", changed); // what happened before it was open
+  stream.addEventListener("error", () => { isStale ||= stream?.readyState === EventSource.CLOSED; }); // maybe of the session
   for (const name of EVENTS) stream.addEventListener(name, changed);
 }
 

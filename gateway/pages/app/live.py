@@ -3,9 +3,7 @@
 from flask import Response, request
 
 from gateway.pages.app.pages import app_pages
-from gateway.pages.visitors import download
-
-EVENT_STREAM = "text/event-stream"
+from gateway.pages.visitors import EVENT_STREAM, download
 
 NAMES = "payment.*"
 

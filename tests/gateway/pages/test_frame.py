@@ -36,6 +36,7 @@ def test_without_a_session_a_page_leads_to_sign_in_and_back(api: ApiHarness, bro
     assert (answer.status_code, answer.location) == (303, "/console/search?q=abc")
     assert browser.get("/console", **{"HX-Request": "true"}).status_code == 200
     assert Browser(api).get("/console", 401, **{"HX-Request": "true"}).headers["HX-Redirect"]
+    assert Browser(api).get("/app/events", 401, Accept="text/event-stream").data == b"", "a stream ends, without a page"
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "/console//x", "x"])
