@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from embedded.stack import Stack
 from gateway.identity import passwords
@@ -47,6 +47,11 @@ class Visit:
     page: Page
     complaints: list[str] = field(default_factory=list)
 
+    def note(self, message: ConsoleMessage) -> None:
+        """Keep what the browser says, but not that a page itself has the status of an error: tests look at that."""
+        if not message.text.startswith("Failed to load resource") or "/pages/" in message.location["url"]:
+            self.complaints.append(message.text)
+
     def close(self) -> None:
         """Close the window; fails if the browser complained, of a policy above all."""
         self.context.close()
@@ -67,7 +72,7 @@ class Visits:
         if token:
             context.add_cookies([{"name": "payments_session", "value": token, "url": self._url}])
         visit = Visit(context, context.new_page())
-        visit.page.on("console", lambda message: visit.complaints.append(message.text))
+        visit.page.on("console", visit.note)
         visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         visit.page.on("dialog", lambda dialog: (visit.complaints.append(dialog.message), dialog.dismiss()))
         self._open.append(visit)
