@@ -13,6 +13,7 @@ from gateway.http.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
 from models.rules.blanks import fold_blanks
 from models.rules.calendar import YEAR_MAX, YEAR_MIN
 from models.rules.text import TextError, free_text
+from models.user import EMAIL_LENGTH_MAX, normal_email
 
 LIST_ITEMS_MAX = 20
 """More values than any comma list needs."""
@@ -283,3 +284,15 @@ def is_currency_code(text: str) -> bool:
 def is_id(text: str) -> bool:
     """True if the text is a well-formed id; an id has one spelling."""
     return _ID.fullmatch(text) is not None
+
+
+class Email(StrictField):
+    """An e-mail address, normalised and stripped of spaces; only its syntax is checked."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": "email", "maxLength": EMAIL_LENGTH_MAX}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if normalized := normal_email(text):
+            return normalized
+        raise self.refuse("email_invalid", "Must be an e-mail address.")

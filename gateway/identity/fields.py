@@ -13,7 +13,6 @@ from gateway.http.errors import FieldError, invalid
 from gateway.http.fields import StrictField, Text
 from models import token
 from models.second_factor import RECOVERY_ALPHABET, RECOVERY_CODE_LENGTH, plain_code
-from models.user import EMAIL_LENGTH_MAX, normal_email
 
 PHONE_NUMBER_LENGTH_MAX = 32
 """As written, with spaces and brackets."""
@@ -39,18 +38,6 @@ CODE_LENGTH_MAX = 32
 _ONE_TIME_PASSWORD = re.compile(f"[0-9]{{{CODE_DIGITS}}}", re.ASCII)
 _RECOVERY_CODE = re.compile(f"[{RECOVERY_ALPHABET}]{{{RECOVERY_CODE_LENGTH}}}", re.ASCII)
 _PHONE_NUMBER = re.compile(r"\+[0-9 ()./-]+", re.ASCII)
-
-
-class Email(StrictField):
-    """An e-mail address, normalised and stripped of spaces; only its syntax is checked."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"format": "email", "maxLength": EMAIL_LENGTH_MAX}, **kwargs)
-
-    def read(self, text: str) -> str:
-        if normalized := normal_email(text):
-            return normalized
-        raise self.refuse("email_invalid", "Must be an e-mail address.")
 
 
 class PhoneNumber(StrictField):

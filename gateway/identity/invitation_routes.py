@@ -18,8 +18,8 @@ from gateway.identity.member_schemas import (
     AcceptanceInput,
     AcceptedInvitationSchema,
     InvitationInput,
-    InvitationSchema,
 )
+from gateway.identity.schemas import InvitationSchema
 from gateway.lists.pagination import paginated
 from gateway.services import services
 from models import audit, invitation, membership, owner_invitation, user

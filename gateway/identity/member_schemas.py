@@ -2,14 +2,12 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import ChangeInput, Choice, Input, Text
+from gateway.http.fields import ChangeInput, Choice, Email, Input, Text
 from gateway.http.schemas import Output, one_of
-from gateway.identity.fields import ConfirmationToken, Email, NewPassword, Url
-from gateway.identity.schemas import PERSON_NAME_LENGTH_MAX
+from gateway.identity.fields import ConfirmationToken, NewPassword, Url
+from gateway.identity.schemas import PERSON_NAME_LENGTH_MAX, ColleagueSchema
 from models.membership import MemberRole
 from models.user import NAME_LENGTH_MAX
-
-INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
 
 
 class MemberChange(Input):
@@ -51,18 +49,6 @@ class MerchantSchema(Output):
     created_at = ma.fields.DateTime()
 
 
-class ColleagueSchema(Output):
-    """Someone who acts for a merchant."""
-
-    id = ma.fields.UUID()
-    email = ma.fields.String()
-    name = ma.fields.String()
-    role = one_of(MemberRole)
-    is_active = ma.fields.Boolean()
-    has_second_factor = ma.fields.Boolean()
-    created_at = ma.fields.DateTime()
-
-
 class MemberSchema(ColleagueSchema):
     """Someone who acts for the merchant for whom one acts."""
 
@@ -77,20 +63,6 @@ class MembershipSchema(Output):
     role = one_of(MemberRole)
     is_active = ma.fields.Boolean()
     created_at = ma.fields.DateTime()
-
-
-class InvitationSchema(Output):
-    """An invitation to act for the merchant."""
-
-    id = ma.fields.UUID()
-    email = ma.fields.String()
-    role = one_of(MemberRole)
-    state = one_of(INVITATION_STATES)
-    is_by_ops = ma.fields.Boolean()
-    invited_by = ma.fields.UUID(allow_none=True)
-    accepted_by = ma.fields.UUID(allow_none=True)
-    created_at = ma.fields.DateTime()
-    expires_at = ma.fields.DateTime()
 
 
 class AcceptedInvitationSchema(Output):

@@ -2,11 +2,10 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import ChangeInput, Choice, Id, Input, Text, Timestamp, TrueOrFalse, WholeNumber
-from gateway.http.schemas import Output
+from gateway.http.fields import ChangeInput, Choice, Email, Id, Input, Text, Timestamp, TrueOrFalse, WholeNumber
+from gateway.http.schemas import Output, one_of
 from gateway.identity.fields import (
     ConfirmationToken,
-    Email,
     NewPassword,
     Password,
     PhoneNumber,
@@ -14,6 +13,7 @@ from gateway.identity.fields import (
     SecondFactorCode,
     Url,
 )
+from models.membership import MemberRole
 from models.user import NAME_LENGTH_MAX, Role
 
 PERSON_NAME_LENGTH_MAX = 50
@@ -23,6 +23,7 @@ IDLE_MINUTES_MAX = 24 * 60
 """As in the column."""
 LIFETIME_HOURS_MAX = 24 * 365
 """As of TOKEN_TTL_HOURS, which bounds it too."""
+INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
 
 
 class ClientInput(Input):
@@ -203,3 +204,29 @@ class NewApiKeySchema(ApiKeySchema):
     """A new API key; its token is shown only once."""
 
     token = ma.fields.String()
+
+
+class ColleagueSchema(Output):
+    """Someone who acts for a merchant."""
+
+    id = ma.fields.UUID()
+    email = ma.fields.String()
+    name = ma.fields.String()
+    role = one_of(MemberRole)
+    is_active = ma.fields.Boolean()
+    has_second_factor = ma.fields.Boolean()
+    created_at = ma.fields.DateTime()
+
+
+class InvitationSchema(Output):
+    """An invitation to act for the merchant."""
+
+    id = ma.fields.UUID()
+    email = ma.fields.String()
+    role = one_of(MemberRole)
+    state = one_of(INVITATION_STATES)
+    is_by_ops = ma.fields.Boolean()
+    invited_by = ma.fields.UUID(allow_none=True)
+    accepted_by = ma.fields.UUID(allow_none=True)
+    created_at = ma.fields.DateTime()
+    expires_at = ma.fields.DateTime()

@@ -2,11 +2,9 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import Id, Input, Text
+from gateway.http.fields import Email, Id, Input, Text
 from gateway.http.schemas import Output, amount_text, one_of
-from gateway.identity.fields import Email
-from gateway.identity.member_schemas import ColleagueSchema, InvitationSchema
-from gateway.identity.schemas import ApiKeySchema, UserSchema
+from gateway.identity.schemas import ApiKeySchema, ColleagueSchema, InvitationSchema, UserSchema
 from gateway.lists.filters import CommaList, CountFilter
 from gateway.ops.action_schemas import ListedPaymentSchema
 from gateway.ops.schemas import AuditLineSchema

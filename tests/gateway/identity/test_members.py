@@ -1,54 +1,20 @@
 """Members of a merchant: invitations, roles that narrow, the person in audit log and timeline, removal at once."""
 
 import pytest
-from werkzeug.test import TestResponse
 
 from gateway.auth.scopes import MEMBER_SCOPES
 from models.membership import MemberRole
 from tests.gateway.auth.scope_matrix import CALLS, do, rule_of
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.identity.colleagues import NAMES, accept, confirmed, invite, member, signed_in
 from tests.gateway.identity.signed_up_users import PASSWORD, audited, mailed, newcomer, outcome, post
 from tests.support import at_once
-
-NAMES = {"first_name": "Mia", "last_name": "Member"}
 
 
 @pytest.fixture
 def owner(api: ApiHarness) -> ApiUser:
     """A merchant's own user, in a session."""
     return confirmed(api, "merchant")[1]
-
-
-def confirmed(api: ApiHarness, role: str = "client") -> tuple[str, ApiUser]:
-    """The address of a new user who confirmed it, and a session of theirs."""
-    email, person = newcomer(api, role)
-    assert post(api, "/v1/confirmations", token=mailed(api, email)).status_code == 204
-    return email, person
-
-
-def invite(owner: ApiUser, email: str, role: str = "operator") -> TestResponse:
-    """The answer to an invitation."""
-    return owner.call("POST", "/v1/invitations", json={"email": email, "role": role})
-
-
-def accept(api: ApiHarness, email: str, **more: str) -> TestResponse:
-    """The answer to the acceptance of the newest mail to the address."""
-    return post(api, "/v1/invitations/accept", token=mailed(api, email), **more)
-
-
-def signed_in(api: ApiHarness, email: str, **more: str) -> ApiUser:
-    """A session of the user."""
-    answer = post(api, "/v1/sessions", email=email, password=PASSWORD, **more)
-    assert answer.status_code == 201, answer.get_json()
-    [id] = api.execute("SELECT id::text FROM users WHERE email = %s", email)
-    return ApiUser(api, id, answer.get_json()["token"])
-
-
-def member(owner: ApiUser, role: str, email: str) -> ApiUser:
-    """A new user who acts for the owner's merchant, in a session."""
-    assert invite(owner, email, role).status_code == 201
-    assert accept(owner.api, email, password=PASSWORD, **NAMES).status_code == 201
-    return signed_in(owner.api, email)
 
 
 def test_an_invited_person_acts_for_the_merchant(api: ApiHarness, owner: ApiUser) -> None:

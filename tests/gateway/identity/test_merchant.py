@@ -3,8 +3,8 @@
 import pytest
 
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.identity.colleagues import confirmed, member
 from tests.gateway.identity.signed_up_users import audited, outcome
-from tests.gateway.identity.test_members import confirmed, member
 from tests.support import at_once
 
 PATH = "/v1/merchant"

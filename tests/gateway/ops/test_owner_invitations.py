@@ -4,8 +4,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.identity.colleagues import NAMES, confirmed, member, signed_in
 from tests.gateway.identity.signed_up_users import PASSWORD, mailed, outcome, post
-from tests.gateway.identity.test_members import NAMES, confirmed, member, signed_in
 from tests.support import at_once
 
 WHY = {"reason": "its director died; the heirs sent the papers"}

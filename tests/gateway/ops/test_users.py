@@ -17,7 +17,7 @@ USER = {
     "id", "role", "email", "first_name", "last_name", "phone_number", "name", "url", "is_active", "email_confirmed",
     "created_at",
 }  # fmt: skip
-DETAILS = {"is_frozen", "wallets", "sessions", "api_keys", "payments", "audit"}
+DETAILS = {"is_frozen", "members", "invitations", "wallets", "sessions", "api_keys", "payments", "audit"}
 ACCOUNT = {
     "id", "owner", "code", "last4", "label", "currency", "balance", "held", "available", "is_active", "is_frozen",
     "created_at",

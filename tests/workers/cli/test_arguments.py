@@ -23,6 +23,8 @@ VALID = {
     "role": "merchant",
     "name": "Ann",
     "reason": "asked for it",
+    "merchant": "shop@example.com",
+    "invitation_id": str(uuid4()),
     "payment_id": str(uuid4()),
     "payment_ids": str(uuid4()),
     "batch_id": str(uuid4()),
