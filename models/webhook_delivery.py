@@ -120,10 +120,13 @@ def redeliver(connection: Connection, id: str) -> Delivery | None:
 
 
 def reset(connection: Connection, id: str) -> bool:
-    """Send it again now, unless it is due already with all its tries; returns whether that changed anything."""
+    """Send it again now, unless it is due already with all its tries; returns whether that changed anything.
+
+    By the clock, not by the time at which the transaction began: another may have reset it since.
+    """
     changed = connection.exec_driver_sql(
         f"UPDATE webhook_deliveries SET {_RESET} WHERE id = %s"
-        " AND (state <> 'pending' OR next_attempt_at > now() OR tries_left < 10)",
+        " AND (state <> 'pending' OR next_attempt_at > clock_timestamp() OR tries_left < 10)",
         (id,),
     )
     return bool(changed.rowcount)
@@ -133,7 +136,7 @@ REDELIVER_RANGE = f"""
 WITH matching AS (
     SELECT d.id FROM webhook_deliveries d
     WHERE d.endpoint_id = %(endpoint)s AND d.occurred_at >= %(since)s AND d.occurred_at < %(until)s
-      AND d.state = ANY(%(states)s::text[]) AND (d.state <> 'pending' OR d.next_attempt_at > now())
+      AND d.state = ANY(%(states)s::text[]) AND (d.state <> 'pending' OR d.next_attempt_at > clock_timestamp())
     ORDER BY d.id LIMIT %(limit)s FOR NO KEY UPDATE
 ), redelivered AS (
     UPDATE webhook_deliveries d SET {_RESET}

@@ -17,7 +17,9 @@ from xdist.scheduler import LoadScopeScheduling
 from embedded import home as homes
 from embedded.postgres import Postgres
 from embedded.stack import COMMANDS, Stack
-from tests.e2e.state_machine.audit import wait_until_decided
+from models import health
+from models.session import transaction
+from tests.e2e.state_machine.audit import owner, wait_until_decided
 from tests.support import begin_with, charge_commission, entries_of, memory, migrate
 from tests.webhook_receiver import Receiver
 
@@ -128,6 +130,13 @@ def assert_in_order(stack: Stack) -> None:
     wait_until_decided(stack, DECIDED_SECONDS_MAX)
 
 
+def awaits_a_person(stack: Stack) -> bool:
+    """Whether something is left that only a person ends, which `/status` and counts would tell the next module."""
+    with transaction(owner(stack)) as connection:
+        report = health.report(connection, broker_is_up=True)
+    return report.parked > 0 or report.undecided > 0 or report.has("books_broken")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let the modules that share stacks come first."""
     items.sort(key=lambda item: group_of(item.nodeid.partition("::")[0]) is None)
@@ -185,7 +194,8 @@ def stack(
 ) -> Iterator[Stack]:
     """The shared stack, which each module leaves in order, or one with settings of the module's own.
 
-    Who uses it has users of their own and counts their payments alone; after a failure the next module has a new one.
+    Who uses it has users of their own and counts their payments alone. After a failure, or if something awaits a
+    person, the next module has a new one.
     """
     if stack_settings or commission_percent:
         with new_stack(migrated, stack_settings, commission_percent) as stack:
@@ -202,6 +212,8 @@ def stack(
     except BaseException:
         shared.end()
         raise
+    if awaits_a_person(stack):
+        shared.end()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gateway.pages.console import bulks, rails, reconciliation
-from models import heartbeat, rail
+from models import heartbeat, rail, webhook_delivery
 from models.bulk import BulkKind, BulkState
 from models.payment import POSTING_LOCK
 from models.rail import BankFile
@@ -190,6 +190,15 @@ def test_twenty_who_send_a_delivery_again_at_once_do_it_once(api: ApiHarness, me
         )
     assert {answer.status_code for answer in answers} == {202}
     assert [entry["action"] for entry in api.audit_log(id)] == ["webhook_deliveries.redeliver"]
+
+
+def test_who_began_before_a_reset_resets_nothing(api: ApiHarness, merchant: ApiUser) -> None:
+    id = delivery(api, endpoint(merchant), **GIVEN_UP)
+    with transaction(api.worker) as earlier:
+        earlier.exec_driver_sql("SELECT now()")
+        with transaction(api.worker) as later:
+            assert webhook_delivery.reset(later, id)
+        assert not webhook_delivery.reset(earlier, id)
 
 
 def test_workers_show_who_is_alive_and_who_posts(api: ApiHarness, auditor: Browser) -> None:
