@@ -36,6 +36,7 @@ from gateway.ops.rail_routes import rails as ops_rails
 from gateway.ops.related_routes import related
 from gateway.ops.resolution_routes import resolutions
 from gateway.ops.routes import ops
+from gateway.ops.saved_view_routes import saved_views
 from gateway.ops.search_routes import searches
 from gateway.ops.worker_routes import workers
 from gateway.payments.action_routes import endings
@@ -83,6 +84,7 @@ BLUEPRINTS = (
     webhook_deliveries,
     overview,
     assignments,
+    saved_views,
     searches,
     ops_payments,
     ops_actions,

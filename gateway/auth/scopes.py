@@ -33,8 +33,8 @@ SCOPES: dict[str, frozenset[str]] = {
     | READ_ALL
     | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
     | {"ops:reconciliations", "ops:breaches", "ops:payments", "ops:resolutions", "ops:freeze", "ops:pause"}
-    | {"ops:webhooks", "ops:assignments", "ops:notes"},
-    Role.AUDITOR: BASE_SCOPES | READ_ALL,
+    | {"ops:webhooks", "ops:assignments", "ops:notes", "ops:views", "ops:shared-views"},
+    Role.AUDITOR: BASE_SCOPES | READ_ALL | {"ops:views"},
     Role.MEMBER: OWN_SCOPES,
 }
 """The scopes of each role; a token may have fewer."""

@@ -91,6 +91,8 @@ PROBLEMS: dict[str, ProblemType] = {
     "batch_ended": ProblemType(409, "The batch was stopped or is done"),
     "nothing_to_retry": ProblemType(409, "No payment of the batch can be retried"),
     "item_taken": ProblemType(409, "Another ops user has taken it"),
+    "duplicate_view": ProblemType(409, "The person has another view under the name"),
+    "too_many_saved_views": ProblemType(409, "The person has reached the limit of saved views"),
     "adjustment_decided": ProblemType(409, "The adjustment has already been approved or rejected"),
     "pause_ending": ProblemType(409, "The pause before is being ended", retryable=True),
     "line_matched": ProblemType(409, "The line is already matched with a payment"),

@@ -177,6 +177,8 @@ class StrictParser:
             def wrapper(*args: Any, **kwargs: Any) -> Any:
                 return view(*args, load(instance), **kwargs)
 
+            if location == "query":
+                wrapper.query_schema = instance  # type: ignore[attr-defined]
             return wrapper
 
         return decorator

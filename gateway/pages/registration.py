@@ -20,6 +20,7 @@ from gateway.pages.console import (
     rails,
     reconciliation,
     retries,
+    saved_views,
     search,
     user,
     users,
@@ -64,7 +65,7 @@ NAVIGATION_SCOPES = {"/app/closing": "members:read", "/app/members": "members:re
 
 SIGN_IN = (password_reset, invitations)
 CONSOLE = (
-    *(overview, payments, retries, payment, search),
+    *(overview, payments, retries, payment, search, saved_views),
     *(bulks, rails, reconciliation, adjustments, console_webhooks, workers),
     *(approvals, users, user, accounts, closing, audit),
 )

@@ -27,7 +27,7 @@ TABLES = (
     "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "events",
     "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
     "bank_accounts", "instructions", "inquiries", "resolutions", "bank_statements", "bank_statement_lines", "freezes",
-    "pauses", "paused_payments", "rail_files", "assignments",
+    "pauses", "paused_payments", "rail_files", "assignments", "saved_views",
     "second_factors", "recovery_codes", "memberships", "invitations", "makers",
     "webhook_endpoints", "webhook_secrets", "webhook_deliveries", "webhook_attempts",
     "selections", "batches", "batch_items", "breaches",

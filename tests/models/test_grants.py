@@ -6,6 +6,7 @@ from sqlalchemy.exc import ProgrammingError
 from models.session import transaction
 from tests.models.constraint_attacks.assignments import ASSIGNMENTS, SAMPLES_AND_FILES
 from tests.models.constraint_attacks.freezes import FREEZES_AND_PAUSES
+from tests.models.constraint_attacks.saved_views import SAVED_VIEWS
 from tests.models.granted_columns import (
     ACCOUNT,
     ADJUSTMENTS,
@@ -36,7 +37,7 @@ READ_BY_BOTH = {
         *("bank_statements", "bank_statement_lines", "bank_statement_counts"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
         *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
-        *("assignments", "backlog_samples"),
+        *("assignments", "backlog_samples", "saved_views"),
         *("refund_totals", "ledger_batches", "breaches", "verification_positions"),
         *("receipt_keys", "checkpoints", "memberships", "invitations", "makers"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
@@ -46,12 +47,13 @@ TABLE_RIGHTS = {
     "payments_gateway": READ_BY_BOTH
     | {(right, "login_throttles") for right in ("INSERT", "UPDATE", "DELETE")}
     | {(right, table) for right in ("SELECT", "DELETE") for table in ("second_factors", "recovery_codes")}
-    | {("DELETE", table) for table in ("charge_limits", "blocked_merchants", "memberships")},
+    | {("DELETE", table) for table in ("charge_limits", "blocked_merchants", "memberships", "saved_views")},
     "payments_worker": READ_BY_BOTH
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")}
     | {("SELECT", "webhook_secrets")}
     | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts"), ("DELETE", "selections")}
-    | {("DELETE", "paused_payments"), ("DELETE", "second_factors"), ("DELETE", "backlog_samples")},
+    | {("DELETE", "paused_payments"), ("DELETE", "second_factors"), ("DELETE", "backlog_samples")}
+    | {("DELETE", "saved_views")},
 }
 COLUMN_RIGHTS = {
     "payments_gateway": {
@@ -78,7 +80,7 @@ COLUMN_RIGHTS = {
         },
         ("UPDATE", "bulks"): {"total", "lines", "is_open"},
         **ADJUSTMENTS,
-        **(FREEZES_AND_PAUSES | ASSIGNMENTS),
+        **(FREEZES_AND_PAUSES | ASSIGNMENTS | SAVED_VIEWS),
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
         ("UPDATE", "payment_references"): {"payment_id"},
         ("INSERT", "users"): {"id", "email", "role"} | SELF,
@@ -165,7 +167,7 @@ COLUMN_RIGHTS = {
         ("UPDATE", "resolutions"): OPS_ACTIONS["UPDATE", "resolutions"]
         | {"executed_at", "refusal", "bank_answer", "bank_answered_at"},
         ("UPDATE", "commands"): {"decided_at", "outcome"},
-        **(FREEZES_AND_PAUSES | ASSIGNMENTS),
+        **(FREEZES_AND_PAUSES | ASSIGNMENTS | SAVED_VIEWS),
         ("INSERT", "freezes"): FREEZES_AND_PAUSES["INSERT", "freezes"] | {"breach_id"},
         ("UPDATE", "pauses"): {"resume_reason", "resumed_by", "resumed_at", "released_at"},
         ("INSERT", "paused_payments"): {"payment_id", "pause_id", "due_at"},

@@ -17,6 +17,7 @@ from workers.cli import (
     ops_reconciliations,
     ops_search,
     ops_users,
+    ops_views,
     ops_webhooks,
 )
 from workers.cli.group import WorkerGroup
@@ -39,6 +40,7 @@ COMMANDS = (
     *ops_pauses.COMMANDS,
     *ops_rails.COMMANDS,
     *ops_assignments.COMMANDS,
+    *ops_views.COMMANDS,
     *ops_webhooks.COMMANDS,
     canary,
 )

@@ -77,7 +77,8 @@ CONFLICTS = {
     "match_ops_reconciliation_line", "dismiss_ops_reconciliation_line", "update_ops_user",
     "get_payment_receipt",
     "cancel_ops_payment", "fail_ops_payment", "capture_ops_payment", "void_ops_payment", "ask_ops_payment",
-    "create_ops_assignment", "resolve_ops_payment", "approve_ops_resolution", "reject_ops_resolution",
+    "create_ops_assignment", "create_ops_saved_view", "update_ops_saved_view",
+    "resolve_ops_payment", "approve_ops_resolution", "reject_ops_resolution",
 }  # fmt: skip
 """Operations that may answer 409."""
 

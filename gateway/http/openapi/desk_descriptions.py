@@ -65,5 +65,20 @@ DESK_DESCRIPTIONS: dict[str, str] = {
     "Note.text": "What was written down.",
     "Note.written_by": "The id of the ops user who wrote it, or `shell`.",
     "OverviewSlot.oldest_due_seconds": "The most that the oldest due payment had waited; null if nothing was sampled.",
+    **dict.fromkeys(("SavedView.list", "SavedViewInput.list", "list"), "The list: its path in the console."),
+    **dict.fromkeys(
+        ("SavedView.name", "SavedViewInput.name", "SavedViewChange.name"),
+        "What the view is called; of one person and list each name is used once, whatever its case.",
+    ),
+    **dict.fromkeys(
+        ("SavedView.query", "SavedViewInput.query", "SavedViewChange.query"),
+        "The query of the list's URL in the console: filters as the list of the API takes them, and columns.",
+    ),
+    **dict.fromkeys(
+        ("SavedView.is_shared", "SavedViewInput.is_shared", "SavedViewChange.is_shared"),
+        "Whether all of ops and the auditors see it.",
+    ),
+    "SavedView.user": "The id of the user who saved it; null: the operator, in a shell.",
+    "SavedView.owner": "The name of that user.",
     "noted_at": "When it was noted, seconds after it was written or read.",
 }

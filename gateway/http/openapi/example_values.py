@@ -22,6 +22,12 @@ VALUES: dict[str, Any] = {
     "OpenItem.label": "charge",
     **dict.fromkeys(("NoteInput.text", "Note.text"), "The customer called about it."),
     "OpsEndpoint.owner": "Example Shop",
+    **dict.fromkeys(("SavedView.name", "SavedViewInput.name", "SavedViewChange.name"), "Big trouble"),
+    **dict.fromkeys(
+        ("SavedView.query", "SavedViewInput.query", "SavedViewChange.query"), "state=FAILED&type=withdrawal"
+    ),
+    **dict.fromkeys(("SavedView.list", "SavedViewInput.list"), "payments"),
+    "SavedView.owner": "Olga Example",
     "pid": 4711,
     "RowLock.role": "payments_owner",
     "Reconciliation.account": IBAN,
@@ -219,6 +225,7 @@ SHOWN = {
     "FreezeInput": ("account",),
     "PauseInput": ("type",),
     "WalletChange": ("label",),
+    "SavedViewChange": ("name",),
     "CurrencyChange": ("is_active",),
     "EndpointChange": ("is_active",),
     "MeChange": ("first_name",),

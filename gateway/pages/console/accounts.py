@@ -6,6 +6,7 @@ from flask import Response
 
 from gateway.pages.api_calls import ApiCall
 from gateway.pages.console.pages import console
+from gateway.pages.console.saved_views import list_views
 from gateway.pages.console.users import YES_OR_NO
 from gateway.pages.curves import curve
 from gateway.pages.decimals import difference
@@ -30,8 +31,8 @@ FILTERS = (
 )
 """Those of GET /v1/ops/accounts."""
 
-WALLETS = "wallets"
-"""The value of the parameter `show` by which all wallets are listed instead of technical accounts."""
+SHOW, WALLETS = "show", "wallets"
+"""The parameter, and its value by which all wallets are listed instead of technical accounts."""
 
 SPANS = {"1": "Day", "7": "Week", "30": "30 days", "366": "Year"}
 DAYS = "30"
@@ -41,7 +42,7 @@ DAYS = "30"
 def accounts() -> Response:
     """Technical accounts, or wallets, with what moved since midnight or the time that was asked for."""
     values, asked = chosen(query(), FILTERS), query()
-    is_of_wallets = "owner" in values or asked.get("show") == WALLETS
+    is_of_wallets = "owner" in values or asked.get(SHOW) == WALLETS
     technical = {} if is_of_wallets or "code" in values else {"code": ",".join(CODES)}
     since = values.get("at") or f"{this_day()}T00:00:00Z"
     call = ApiCall("GET", ACCOUNTS, {"limit": PAGE_LENGTH, **technical, **values, "at": since})
@@ -56,6 +57,7 @@ def accounts() -> Response:
         call=call,
         since=since,
         is_of_wallets=is_of_wallets,
+        views=list_views("accounts", FILTERS, (SHOW,)),
         filters=FILTERS,
         filter_values=values,
         chips=chips(asked, FILTERS),

@@ -6,6 +6,7 @@ from flask import Response, request
 
 from gateway.pages.api_calls import ApiAnswer, ApiCall
 from gateway.pages.console.pages import console
+from gateway.pages.console.saved_views import list_views
 from gateway.pages.filters import ListFilter, chips, chosen
 from gateway.pages.rendering import query, redirect, render
 from gateway.pages.verbs import REASON, Verb, VerbField
@@ -69,6 +70,7 @@ def _page(refused: ApiAnswer | None = None) -> Response:
         200 if refused is None else refused.status,
         page=answer.body,
         call=answer.call,
+        views=list_views("adjustments", FILTERS),
         chips=chips(asked, FILTERS),
         states=STATES,
         verb=PROPOSE if visitor().may(PROPOSE.scope) else None,

@@ -27,7 +27,7 @@ FILTERS = (
 @console.get("/audit")
 def audit() -> Response:
     """The entries of the filter, newest first."""
-    return list_page("console/audit.html", AUDIT, FILTERS)
+    return list_page("audit", AUDIT, FILTERS)
 
 
 @console.get("/audit.<suffix>")

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response
 
 from gateway.pages.console.pages import console
+from gateway.pages.console.saved_views import list_views
 from gateway.pages.filters import ListFilter, chips, chosen
 from gateway.pages.page_errors import PageError
 from gateway.pages.rendering import query, render
@@ -34,6 +35,7 @@ def bulks() -> Response:
         call=answer.call,
         kind=kind,
         kinds=KINDS,
+        views=list_views("bulks", FILTERS, ("kind",)),
         chips=chips(asked, FILTERS),
         states=STATES,
         parts=[parts(row["counts"]) for row in answer.body["data"]],

@@ -7,6 +7,7 @@ from flask import Response, request
 from gateway.pages.api_calls import ApiCall
 from gateway.pages.console.pages import console
 from gateway.pages.console.payment_verbs import VERBS
+from gateway.pages.console.saved_views import list_views
 from gateway.pages.filters import COLUMNS, CURSOR, ListFilter, chips, chosen, shown_columns
 from gateway.pages.formats import with_query
 from gateway.pages.rendering import query, redirect, render
@@ -92,6 +93,7 @@ def payments() -> Response:
         shown_filters=SHOWN_FILTERS,
         count=counted.body if counted and counted.is_ok else None,
         filter_values=chosen(asked, FILTERS),
+        views=list_views("payments", FILTERS, (COLUMNS,)),
         columns=columns,
         all_columns=LIST_COLUMNS,
         column_parameter=COLUMNS,

@@ -6,6 +6,7 @@ from flask import Response, request
 
 from gateway.pages.api_calls import ApiAnswer, ApiCall
 from gateway.pages.console.pages import console
+from gateway.pages.console.saved_views import list_views
 from gateway.pages.filters import ListFilter, chips, chosen
 from gateway.pages.rendering import query, redirect, render
 from gateway.pages.verbs import REASON, Verb, VerbField, offered
@@ -49,6 +50,7 @@ def webhooks() -> Response:
     return render(
         "console/webhooks.html",
         page=answer.body,
+        views=list_views("webhooks", FILTERS),
         states=ENDPOINT_STATES,
         chips=chips(asked, FILTERS),
         call=answer.call,

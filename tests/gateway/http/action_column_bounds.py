@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from uuid_utils import uuid7
 from werkzeug.test import TestResponse
 
 from models.rules.reconciliation import DismissCategory
+from models.rules.saved_views import LISTS
 from tests.gateway.http.column_bounds import Probe, Scene, choice, member, statement, text, withdraw
 
 
@@ -47,6 +49,29 @@ def dismiss(scene: Scene, members: dict[str, Any]) -> TestResponse:
     return scene.ops.call("POST", f"/v1/ops/reconciliations/{id}/lines/1/dismiss", json=body)
 
 
+VIEW_QUERIES = dict.fromkeys(LISTS, "currency=EUR") | {
+    **{"users": "role=ops", "audit": "action=payments.note", "webhooks": "state=failing"},
+    **{"bulks": "kind=charges", "adjustments": "state=proposed"},
+}
+
+
+def save_view(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    body = {"list": "payments", "name": "failed", "query": "state=FAILED", **members}
+    answer = scene.ops.call("POST", "/v1/ops/saved-views", json=body)
+    if answer.status_code == 201:
+        path = f"/v1/ops/saved-views/{answer.get_json()['id']}"
+        assert scene.ops.call("DELETE", path).status_code == 204
+    return answer
+
+
+def rename_view(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    body = {"list": "audit", "name": f"view {uuid7()}", "query": "action=payments.note"}
+    id = scene.ops.call("POST", "/v1/ops/saved-views", json=body).get_json()["id"]
+    answer = scene.ops.call("PATCH", f"/v1/ops/saved-views/{id}", json=members)
+    scene.api.execute("DELETE FROM saved_views WHERE id = %s", id)
+    return answer
+
+
 REACHED: dict[str, list[Probe]] = {
     "bank_statement_lines_dismiss_category_is_known": [choice(dismiss, "category", *DismissCategory)],
     "bank_statement_lines_dismiss_reason_is_bounded": [text(dismiss, "reason", 500)],
@@ -63,6 +88,27 @@ REACHED: dict[str, list[Probe]] = {
     ],
     "resolutions_take_two_people": [Probe(approve_resolution_by, ["chief"], ["ops"])],
     "resolutions_words_are_bounded": [text(resolve, "reason", 500), text(resolve, "bank_reference", 100)],
+    "saved_views_list_is_known": [
+        Probe(member(save_view), [{"list": name, "query": VIEW_QUERIES[name]} for name in LISTS], [{"list": "x"}])
+    ],
+    "saved_views_name_is_bounded": [text(save_view, "name", 60), text(rename_view, "name", 60)],
+    "saved_views_query_is_encoded": [
+        Probe(
+            member(save_view, "query"),
+            [
+                "state=FAILED",
+                "error_contains=%25%26%3D%23",
+                "error_contains=" + "e\u0301" * 12,
+                "ids=" + ",".join([str(uuid7())] * 20),
+            ],
+            ["", "state", "state=", "=x", "&", "state=FAILED&", "state=FAILED&state=FAILED", "state=%00", "state=%ff"],
+        ),
+        Probe(
+            member(save_view, "query"),
+            ["error_contains=" + "x" * 500, "error_contains=" + "\u20ac" * 200],
+            ["error_contains=" + "x" * 501, "error_contains=" + "\u20ac" * 300, "x" * 2001],
+        ),
+    ],
 }
 
 OURS = {
@@ -72,6 +118,7 @@ OURS = {
     "commands": "are_a_users_or_the_banks decided_exactly_with_outcome kind_is_known only_ops_fail_and_resolve"
     " outcome_is_known",
     "inquiries": "answer_is_known answered_exactly_with_answer known_answer_is_known",
+    "saved_views": "of_nobody_are_shared",
     "resolutions": "are_approved_or_rejected are_approved_wholly are_executed_if_approved are_rejected_wholly"
     " hear_of_the_bank_wholly",
 }

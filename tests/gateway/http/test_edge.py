@@ -135,7 +135,7 @@ def test_a_narrow_token_grants_nothing_wider(strict: ApiHarness) -> None:
 
 def test_the_auditor_changes_nothing_of_others() -> None:
     assert {scope for scope in SCOPES["auditor"] if not scope.endswith((":read", ":read-all"))} == {
-        "me:write", "sessions:write", "api-keys:write", "second-factor:write",
+        "me:write", "sessions:write", "api-keys:write", "second-factor:write", "ops:views",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from tests.models.constraint_attacks import (
     operations,
     payments,
     roles,
+    saved_views,
     second_factors,
 )
 
@@ -30,4 +31,5 @@ ATTACKS = {
     **second_factors.ATTACKS,
     **members.ATTACKS,
     **assignments.ATTACKS,
+    **saved_views.ATTACKS,
 }
