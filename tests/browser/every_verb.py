@@ -11,7 +11,7 @@ from gateway import create_app
 from gateway.pages import registration
 from gateway.pages.app import controls, profile, webhooks
 from gateway.pages.app import payment_verbs as app_payment_verbs
-from gateway.pages.console import approvals, payment_verbs, reconciliation, retries, user_verbs
+from gateway.pages.console import approvals, payment_verbs, reconciliation, retries, saved_views, user_verbs
 
 ONE_BY_ONE = ("ask", "cancel", "fail", "void")
 """What is ordered for several payments, one after the other; retries are a batch."""
@@ -30,6 +30,7 @@ NAMES: Mapping[str, list[dict[str, str]]] = {
     ],
     "/console/reconciliation/<id>/lines/<line>/<name>": _names("name", reconciliation.LINE_VERBS),
     "/console/users/<id>/<name>": _names("name", user_verbs.VERBS.keys() - {"withdraw-owner"}),
+    "/console/views/<id>/<name>": _names("name", saved_views.VERBS),
     "/console/users/<id>/<kind>/<token>/end": _names("kind", user_verbs.ONE_OF),
     "/app/payments/<id>/<name>": _names("name", app_payment_verbs.VERBS),
     "/app/wallets/<token>/controls/<name>": _names("name", controls.DONE_TEXTS),

@@ -12,7 +12,7 @@ from tests.browser.walks import walk
 
 ITEMS, APPROVALS, ADJUSTMENTS = "/console/open-items", "/console/approvals", "/console/adjustments"
 PAUSES, STATEMENTS = "/console/rails/pauses", "/console/reconciliation"
-USERS, WEBHOOKS = "/console/users", "/console/webhooks"
+USERS, WEBHOOKS, VIEWS = "/console/users", "/console/webhooks", "/console/views"
 
 
 @walk("ops", f"{ITEMS}/take", f"{ITEMS}/<id>/give-back")
@@ -123,3 +123,17 @@ def webhooks(keys: Keys, scene: Scene) -> None:
     times = {"from": "2026-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
     keys.press(f"{WEBHOOKS}/{endpoint}/redeliver", **times, states="all", reason=WHY)
     keys.says("are sent again")
+
+
+@walk("ops", VIEWS, *(f"{VIEWS}/<id>/{name}" for name in ("rename", "share", "unshare", "delete")))
+def views(keys: Keys, scene: Scene) -> None:
+    keys.open("/console/payments?state=FAILED")
+    keys.press(VIEWS, name=HOSTILE)
+    keys.open(VIEWS)
+    row = "tr[data-row]"
+    path = (keys.page.locator(f"{row} form").first.get_attribute("action") or "").rpartition("/")[0]
+    keys.press(f"{path}/share")
+    keys.press(f"{path}/unshare")
+    keys.press(f"{path}/rename", name="Failed ones")
+    keys.says("Failed ones")
+    keys.press(f"{path}/delete")
