@@ -105,7 +105,8 @@ SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
            SELECT FROM payments WHERE parked_at IS NOT NULL LIMIT {COUNTED_MAX}) AS parked
        ) AS parked,
        (SELECT count(*) FROM (
-           SELECT FROM instructions i JOIN payments p ON p.id = i.payment_id
+           SELECT FROM instructions i
+           CROSS JOIN LATERAL (SELECT created_at FROM payments WHERE id = i.payment_id OFFSET 0) AS p
            WHERE i.due_at IS NOT NULL AND i.last_error IS NOT NULL AND (i.pending_at IS NULL OR i.attempts > 1)
              AND p.created_at < now() - make_interval(secs => {UNDECIDED_SECONDS}) LIMIT {COUNTED_MAX}) AS undecided
        ) AS undecided,
@@ -130,6 +131,7 @@ SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
            WHERE e.is_active AND e.failing_since IS NULL
              AND next.next_attempt_at < now() - make_interval(secs => {BEHIND_SECONDS})) AS is_behind
 """
+"""OFFSET 0: each payment is looked up in its month; a join might read all months."""
 
 
 def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:

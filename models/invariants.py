@@ -78,6 +78,9 @@ INVARIANTS = {
         WHERE (t.refunded, t.captured) IS DISTINCT FROM (r.refunded, CASE p.type
             WHEN 'withdrawal' THEN p.amount - p.commission
             WHEN 'charge' THEN coalesce(p.captured_amount, p.amount) END)""",
+    "every refund and return is listed with what it gives back": """
+        SELECT p.id FROM payments p WHERE p.parent_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM payment_children c WHERE (c.parent_id, c.child_id) = (p.parent_id, p.id))""",
     "what a bank was told of ended as it answered, and not before": """
         SELECT p.id, p.state, i.answer FROM payments p JOIN instructions i ON i.payment_id = p.id
         WHERE (p.state = 'COMPLETED' AND i.answer IS DISTINCT FROM 'confirmed')

@@ -108,7 +108,8 @@ WAITING: dict[str, str] = {
     "waiting": "SELECT due_at AS at FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= now()"
     " ORDER BY due_at, id",
     "parked": "SELECT parked_at AS at FROM payments WHERE parked_at IS NOT NULL ORDER BY parked_at",
-    "undecided": "SELECT p.created_at AS at FROM instructions i JOIN payments p ON p.id = i.payment_id"
+    "undecided": "SELECT p.created_at AS at FROM instructions i"
+    " CROSS JOIN LATERAL (SELECT * FROM payments WHERE id = i.payment_id OFFSET 0) AS p"
     f" WHERE p.state = 'AUTHORIZED' AND p.parked_at IS NULL AND {PAYOUT_UNDECIDED}",
     "authorized_over_a_day": "SELECT created_at AS at FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL"
     " AND id < uuid_floor(now() - interval '1 day')",

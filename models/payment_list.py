@@ -1,5 +1,6 @@
 """Pages of payments: which ones a viewer sees, and with which values."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -152,26 +153,40 @@ def page(
         keysets = [Keyset(f"p.{side}_id = %(account_id)s") for side in ("source", "target")]
     elif of is not None:
         query = replace(query, filters=[*query.filters, Filter("of account", "is", ["true"])])
-    if key is not None:
-        keysets = [keyset._replace(where=f"{keyset.where} AND {_of_key(query, at)}") for keyset in keysets]
-    parameters = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id, "key": key}
+    parameters = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id}
+    named = [("key", key)] if key is not None else []
+    for name, value in [*named, *((filter.column, filter.value) for filter in query.filters)]:
+        if name in IDS:
+            ids = _ids(connection, name, {**parameters, "value": value}, query, at)
+            query = replace(query, filters=[*query.filters, Filter("id", "is", ids)])
     result = search(connection, COLUMNS | _OF_ACCOUNT, FACTS, keysets, query, limit, at, parameters)
     views = by_ids(connection, [key.id for key in result.keys])
     return result._replace(rows=[views[key.id] for key in result.keys])
 
 
-def _of_key(query: ListQuery, at: Cursor) -> str:
-    """Condition for payments of an idempotency key; many users may have the same, so the nearest to the cursor."""
+IDS = {
+    "key": "SELECT payment_id AS id FROM idempotency_keys WHERE key = %(value)s AND payment_id IS NOT NULL"
+    " AND (%(reads_all)s OR user_id = %(user_id)s::uuid)",
+    "parent": "SELECT child_id AS id FROM payment_children WHERE parent_id = ANY(%(value)s::uuid[])",
+}
+"""Ids that are read before the payments: with them in its conditions a statement is planned for their months alone."""
+
+
+def _ids(
+    connection: Connection, name: str, parameters: Mapping[str, object], query: ListQuery, at: Cursor
+) -> list[str]:
+    """Ids of IDS, the nearest to the cursor: many users may have the same key, and a charge many refunds."""
     is_ascending = not query.is_sorted and query.is_ascending is (at.after is None)
     order, compared = ("ASC", ">") if is_ascending else ("DESC", "<")
     bounds = {
-        "k.payment_id >= uuid_floor(%(created_from)s - interval '1 day')": query.created_from is not None,
-        "k.payment_id < uuid_floor(%(created_before)s + interval '1 day')": query.created_before is not None,
-        f"k.payment_id {compared} %(edge)s::uuid": at != START and not query.is_sorted,
+        "p.id >= uuid_floor(%(created_from)s - interval '1 day')": query.created_from is not None,
+        "p.id < uuid_floor(%(created_before)s + interval '1 day')": query.created_before is not None,
+        f"p.id {compared} %(edge)s::uuid": at != START and not query.is_sorted,
     }
     applying = all_of(condition for condition, applies in bounds.items() if applies)
-    return (
-        "p.id = ANY(ARRAY(SELECT k.payment_id FROM idempotency_keys k WHERE k.key = %(key)s"
-        f" AND k.payment_id IS NOT NULL AND (%(reads_all)s OR k.user_id = %(user_id)s::uuid) AND {applying}"
-        f" ORDER BY k.payment_id {order} LIMIT {SCANNED_MAX}))"
+    times = {"created_from": query.created_from, "created_before": query.created_before}
+    rows = connection.exec_driver_sql(
+        f"SELECT p.id::text FROM ({IDS[name]}) AS p WHERE {applying} ORDER BY p.id {order} LIMIT {SCANNED_MAX}",
+        {**parameters, **times, "edge": at.after or at.before},
     )
+    return [row.id for row in rows]

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from models import pg_arrays
 from models.payment_view import PaymentView
 from models.records import records
 from models.representations import iso
@@ -60,13 +61,15 @@ class Related(NamedTuple):
     deliveries: list[RelatedDelivery]
 
 
-CHILDREN = f"""
+CHILD_IDS = (
+    f"SELECT child_id::text FROM payment_children c WHERE parent_id = %s ORDER BY c.child_id DESC LIMIT {RELATED_MAX}"
+)
+
+CHILDREN = """
 SELECT id::text, type, state, amount, currency, (SELECT digits FROM currencies WHERE code = currency) AS digits,
        created_at
-FROM payments WHERE parent_id = %(id)s AND payments.id >= uuid_floor(%(created_at)s::timestamptz - interval '1 day')
-ORDER BY payments.id DESC LIMIT {RELATED_MAX}
+FROM payments WHERE id = ANY(%s::uuid[]) ORDER BY payments.id DESC
 """
-"""They are made after it; an id begins with its time, give or take a day."""
 
 BATCHES = f"SELECT batch_id::text FROM batch_items WHERE payment_id = %s LIMIT {RELATED_MAX}"
 
@@ -93,11 +96,17 @@ def of_payment(connection: Connection, view: PaymentView) -> Related:
     quote_id = connection.exec_driver_sql("SELECT quote_id::text FROM payments WHERE id = %s", (view.id,)).scalar_one()
     return Related(
         quote_id,
-        records(RelatedPayment, connection.exec_driver_sql(CHILDREN, {"id": view.id, "created_at": view.created_at})),
+        _children(connection, view.id),
         [row[0] for row in connection.exec_driver_sql(BATCHES, (view.id,))],
         records(RelatedLine, connection.exec_driver_sql(LINES, {"id": view.id})),
         records(RelatedDelivery, connection.exec_driver_sql(DELIVERIES, (view.id,))),
     )
+
+
+def _children(connection: Connection, id: str) -> list[RelatedPayment]:
+    """The newest children; their ids are read first, so that only their months are."""
+    ids = [row[0] for row in connection.exec_driver_sql(CHILD_IDS, (id,))]
+    return records(RelatedPayment, connection.exec_driver_sql(CHILDREN, (pg_arrays.plain(ids),))) if ids else []
 
 
 def body(view: PaymentView, related: Related) -> dict[str, Any]:

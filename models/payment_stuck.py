@@ -129,16 +129,16 @@ UNDECIDED = f"""
 SELECT payments.id::text, type, user_id::text, amount, currency,
        (SELECT digits FROM currencies WHERE code = currency), created_at, i.due_at, i.attempts, i.last_error, parked_at,
        state, failure_code
-FROM payments JOIN (
+FROM (
     SELECT payment_id, due_at, attempts, last_error FROM instructions
     WHERE due_at IS NOT NULL
       AND (last_error IS NOT NULL OR (due_at < now() - make_interval(secs => {UNTRIED_SECONDS}) AND NOT EXISTS (
           SELECT FROM pauses q
           WHERE q.rail = coalesce(instructions.rail, q.rail) AND q.released_at IS NULL AND NOT {IS_OVER})))
-) AS i ON i.payment_id = payments.id
+) AS i CROSS JOIN LATERAL (SELECT * FROM payments WHERE id = i.payment_id OFFSET 0) AS payments
 """
 """Withdrawals on hold whose last try at the bank was undecided, with its answer, and those that no worker sends though
-their rail is not paused; their attempts are those at the bank."""
+their rail is not paused; their attempts are those at the bank. OFFSET 0: each is looked up in its month."""
 
 SIDE = "EXISTS (SELECT FROM accounts a WHERE a.id IN (source_id, target_id)"
 

@@ -115,9 +115,11 @@ UNION ALL SELECT answered_at, answer, CASE WHEN resolution_id IS NULL THEN 'bank
                  NULL, reason, NULL
     FROM instructions WHERE payment_id = %(id)s AND answered_at IS NOT NULL
 UNION ALL (
-    SELECT finalized_at, type || 'ed', 'worker', NULL, NULL, NULL, NULL, NULL, id::text
-    FROM payments WHERE parent_id = %(id)s AND state = 'COMPLETED' ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
+    SELECT p.finalized_at, p.type || 'ed', 'worker', NULL, NULL, NULL, NULL, NULL, p.id::text
+    FROM payment_children c CROSS JOIN LATERAL (SELECT * FROM payments WHERE id = c.child_id OFFSET 0) AS p
+    WHERE c.parent_id = %(id)s AND p.state = 'COMPLETED' ORDER BY p.id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
 """
+"""OFFSET 0: each child is looked up by its id, in its month; a join might read all months."""
 
 _MADE_BY_WORKERS = frozenset({PaymentType.RETURN, PaymentType.BONUS})
 _ORDER = {step: place for place, step in enumerate(Step)}

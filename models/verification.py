@@ -54,6 +54,7 @@ OF_RECORDS = frozenset(
         "every bulk that is final has its event",
         "every event is of a transition",
         "every event names whom it concerns",
+        "every refund and return is listed with what it gives back",
         "every transition has its event",
     }
 )

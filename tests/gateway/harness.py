@@ -30,7 +30,7 @@ TABLES = (
     "pauses", "paused_payments", "rail_files", "assignments", "saved_views",
     "second_factors", "recovery_codes", "memberships", "invitations", "makers",
     "webhook_endpoints", "webhook_secrets", "webhook_deliveries", "webhook_attempts",
-    "selections", "batches", "batch_items", "breaches",
+    "refund_totals", "payment_children", "selections", "batches", "batch_items", "breaches",
 )  # fmt: skip
 SECRET_KEY = "a secret of the tests, long enough for a key"
 SECOND_FACTOR_KEY = "f0" * 32

@@ -14,8 +14,10 @@ def related(connection: Connection, some: dict[str, Any]) -> object:
     return payment_related.of_payment(connection, view)
 
 
-OPS_QUESTIONS: dict[str, Callable[[Connection, dict[str, Any]], object]] = {
-    "the overview": lambda c, _: overview.overview(c, "day"),
-    "what belongs to a payment": related,
-    "what is parked": lambda c, _: payment_stuck.find(c, StuckFilter(), 21),
+OPS_QUESTIONS: dict[str, tuple[int | None, Callable[[Connection, dict[str, Any]], object]]] = {
+    # partitions of payments and operations that may be touched, None for those of all months, and the question
+    "the overview": (None, lambda c, _: overview.overview(c, "day")),
+    "what belongs to a payment": (2, related),
+    "what is undecided": (0, lambda c, _: payment_stuck.find(c, StuckFilter(undecided=True), 21)),
+    "what is parked": (None, lambda c, _: payment_stuck.find(c, StuckFilter(), 21)),
 }

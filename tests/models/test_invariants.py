@@ -68,6 +68,9 @@ BREAKS = {
         "UPDATE refund_totals SET refunded = refunded - 1 WHERE payment_id = %(refunded)s",
         "UPDATE refund_totals SET captured = captured + 1 WHERE payment_id = %(refunded)s",
     ],
+    "every refund and return is listed with what it gives back": [
+        "UPDATE payments SET type = 'refund', parent_id = %(failed)s WHERE id = %(done)s",
+    ],
     "what a bank was told of ended as it answered, and not before": [
         INSTRUCTION.format("%(done)s", "NULL"),
         INSTRUCTION.format("%(done)s", "'rejected'"),

@@ -25,7 +25,8 @@ $$
 """The id as if it had been made at another time."""
 
 IDS = (("payments", "id"), ("payments", "parent_id"), ("operations", "payment_id"), ("events", "subject_id"),
-       ("adjustments", "payment_id"), ("refund_totals", "payment_id"))  # fmt: skip
+       ("adjustments", "payment_id"), ("refund_totals", "payment_id"), ("payment_children", "parent_id"),
+       ("payment_children", "child_id"))  # fmt: skip
 
 TIMES = (
     *(

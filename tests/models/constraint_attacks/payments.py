@@ -86,6 +86,12 @@ ATTACKS = {
     ),
     "total of refunds forgotten": Attack("DELETE FROM refund_totals", "refund_totals_are_never_deleted"),
     "all totals of refunds forgotten": Attack("TRUNCATE refund_totals", "refund_totals_are_never_truncated"),
+    "refund listed with another charge": Attack(
+        insert("payment_children", {"parent_id": "%(done)s", "child_id": "%(new)s"}),
+        "payment_children_are_listed_by_payments",
+    ),
+    "refunds listed with nothing": Attack("DELETE FROM payment_children", "payment_children_are_listed_by_payments"),
+    "all refunds listed with nothing": Attack("TRUNCATE payment_children", "payment_children_are_never_truncated"),
     # commission
     "terms for a new type": gateways(terms(type="'gift'"), "commission_terms_type_is_known"),
     **{

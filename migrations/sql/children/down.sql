@@ -1,0 +1,3 @@
+DROP TRIGGER payments_are_listed_with_their_parent ON payments;
+DROP TABLE payment_children;
+DROP FUNCTION payments_are_listed_with_their_parent;
