@@ -72,7 +72,7 @@ def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = 
     event.listen(engine, "connect", _read_integers)
     event.listen(engine, "handle_error", _drop_useless)
     event.listen(engine, "checkin", _note_return)
-    event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
+    event.listen(engine, "checkout", partial(_replace_if_dead, engine.dialect))
     return engine
 
 
@@ -115,14 +115,17 @@ def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info["returned_at"] = time.monotonic()
 
 
-def _ping_if_idle(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
-    """Ping an idle connection, which is replaced if dead; one just used is not pinged, to save a round trip."""
-    if time.monotonic() - record.info.get("returned_at", math.inf) > IDLE_SECONDS:
-        try:
+def _replace_if_dead(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """Replace a connection that the server has closed; one just used is not pinged, to save a round trip."""
+    driver: Any = connection
+    try:
+        driver.poll()  # reads, without waiting, what the server said last
+        driver.poll()  # raises if it has closed the connection
+        if time.monotonic() - record.info.get("returned_at", math.inf) > IDLE_SECONDS:
             with client_timeout.at_most(client_timeout.PING_SECONDS_MAX):
                 dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError from error
+    except dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error
 
 
 @contextmanager

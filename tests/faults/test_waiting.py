@@ -36,6 +36,7 @@ QUICK_SECONDS = 15.0
 ACCEPTED, DONE = 202, 201
 
 FINALIZED_AT = "SELECT extract(epoch FROM finalized_at)::float FROM payments WHERE id = '{}'"
+BUSY = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'payments_gateway' AND state <> 'idle'"
 LINES = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'payments-waits'"
 
 
@@ -70,6 +71,7 @@ def waiting(stack: Stack, users: StackUsers) -> Iterator[list[Future[Awaited]]]:
     with ThreadPoolExecutor(WAITERS) as pool:
         answers = [pool.submit(submit, stack, order) for order in orders]
         eventually(lambda: scalar(stack, kept) == before + WAITERS, message="all are kept")
+        eventually(lambda: as_superuser(stack, BUSY) == 0, message="the gateway was told of each commit")
         yield answers
 
 

@@ -1,5 +1,6 @@
 """The meaning of database errors: away, contention, or a commit of unknown outcome; each from a real server."""
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -91,8 +92,9 @@ def test_idle_transaction_ended_by_the_server_is_commit_unknown(world):
             eventually(lambda: scalar(other, backends, pid) == 0, message="the idle backend was put out")
 
 
-def test_pool_replaces_an_idle_connection_that_was_closed(database, monkeypatch):
-    monkeypatch.setattr(session, "IDLE_SECONDS", 0.0)
+@pytest.mark.parametrize("idle_seconds", [0.0, math.inf], ids=["idle", "just used"])
+def test_pool_replaces_a_connection_that_was_closed(database, monkeypatch, idle_seconds):
+    monkeypatch.setattr(session, "IDLE_SECONDS", idle_seconds)
     engine = open_engine(database.worker)
     with transaction(engine) as connection:
         pid = scalar(connection, "SELECT pg_backend_pid()")
