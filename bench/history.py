@@ -2,18 +2,22 @@
 
 The transfers go round: the k-th moves 1.00 from account k mod n to account k+1 mod n. So the balance and the
 sequence number after each operation are known from k alone, and whole rounds leave every balance as it was.
+Operations are chained in batches, as posters do it, and have been verified: see `bench/history_chain.py`.
 """
 
 from datetime import timedelta
 
 from sqlalchemy import Engine, text
 
+from bench import history_chain
 from bench.world import CURRENCY, DEPOSIT_MINOR, FINGERPRINT, TRANSFER_MINOR, World
-from models import pg_arrays
+from models import ledger, pg_arrays
 
 CHUNK = 200_000
 """Payments per transaction."""
 
+LINGER_MS = 32
+"""What was accepted within so many milliseconds was posted together."""
 
 FAILED_EVERY = 40
 """With failures, a charge that FAILED comes with each of so many transfers."""
@@ -25,7 +29,8 @@ def write(
     """Insert `payments` (rounded up to whole rounds) COMPLETED transfers, one a millisecond until now.
 
     With a span they are spread over that time, in ebb and flow, with the partitions that they need.
-    The accounts must hold their deposits and nothing else: one operation each.
+    The accounts must hold their deposits and nothing else: one operation each. The chain must have been begun by
+    `history_chain.begin`.
     """
     accounts = len(world.accounts)
     total = -(-payments // accounts) * accounts
@@ -43,6 +48,7 @@ def write(
         "begun": begun,
         "total": total,
         "lasts": lasts,
+        "linger": LINGER_MS,
         "every": FAILED_EVERY,
         "currency": CURRENCY,
         "amount": TRANSFER_MINOR,
@@ -51,14 +57,17 @@ def write(
     }
     for first in range(0, total, CHUNK):
         with owner.begin() as connection:
+            ledger.acquire_posting_lock(connection)
             span = {"first": first, "last": min(first + CHUNK, total) - 1}
             connection.execute(MAKE_CHUNK, known | span)
             failures = (FAILURES,) if with_failures else ()
             for statement in (PAYMENTS, *failures, KEYS, UNCHECKED, OPERATIONS, CHECKED):
                 connection.execute(statement, known)
+            history_chain.extend(connection, connection.execute(BATCHES).all())
     with owner.begin() as connection:
         connection.execute(ACCOUNTS, {"steps": 2 * total // accounts})
         connection.execute(text("DROP TABLE IF EXISTS ring, chunk"))
+        history_chain.note_verified(connection)
     with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM (ANALYZE)"))
 
@@ -80,6 +89,7 @@ MAKE_CHUNK = text("""
     CREATE UNLOGGED TABLE chunk AS
     SELECT k, k / :n AS lap, source.place AS source_place, source.id AS source_id, source.user_id,
            target.place AS target_place, target.id AS target_id, to_timestamp(moment / 1000.0) AS at,
+           to_timestamp((moment / :linger + 1) * :linger / 1000.0) AS posted_at,
            (lpad(to_hex(moment), 12, '0') || '7' || substr(md5(k::text), 1, 3)
             || '8' || substr(md5(k::text), 4, 15))::uuid AS id
     FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS k
@@ -96,7 +106,7 @@ PAYMENTS = text("""
     INSERT INTO payments (id, type, state, user_id, source_id, target_id, amount, currency,
                           due_at, created_at, finalized_at)
     SELECT id, 'transfer', 'COMPLETED', user_id, source_id, target_id, :amount, :currency, at, at,
-           at + make_interval(secs => (8 + k % 37) / 1000.0)
+           posted_at + make_interval(secs => (3 + k % 7) / 1000.0)
     FROM chunk ORDER BY k
 """)
 FAILURES = text("""
@@ -120,13 +130,14 @@ OPERATIONS = text("""
                             balance_after, account_seq, created_at)
     SELECT id, 0, source_id, -CAST(:amount AS numeric), :currency, 'transfer',
            CASE WHEN source_place = 0 THEN CAST(:deposit AS numeric) - :amount ELSE :deposit END,
-           2 * lap + CASE WHEN source_place = 0 THEN 2 ELSE 3 END, at
+           2 * lap + CASE WHEN source_place = 0 THEN 2 ELSE 3 END, posted_at
     FROM chunk
     UNION ALL
     SELECT id, 1, target_id, :amount, :currency, 'transfer',
            CASE WHEN target_place = 0 THEN CAST(:deposit AS numeric) ELSE :deposit + :amount END,
-           2 * lap + CASE WHEN target_place = 0 THEN 3 ELSE 2 END, at
+           2 * lap + CASE WHEN target_place = 0 THEN 3 ELSE 2 END, posted_at
     FROM chunk
     ORDER BY 1, 2
 """)
+BATCHES = text("SELECT posted_at, array_agg(id::text ORDER BY k) FROM chunk GROUP BY posted_at ORDER BY posted_at")
 ACCOUNTS = text("UPDATE accounts SET last_seq = last_seq + :steps WHERE id IN (SELECT id FROM ring)")

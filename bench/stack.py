@@ -13,6 +13,7 @@ from sqlalchemy import Engine, NullPool, make_url
 
 import database_urls
 import embedded.stack
+from bench import history_chain
 from embedded import fork_server, home
 from embedded.process import Process
 from embedded.stack import CHECKOUT, COMMANDS
@@ -76,6 +77,7 @@ class Stack(embedded.stack.Stack, Product):
         environ = os.environ | {"DATABASE_URL": self.url_of(database=database)}
         alembic = [PROGRAMS / "alembic", "upgrade", "head"]
         subprocess.run(alembic, cwd=CHECKOUT, env=environ, check=True, capture_output=True)
+        history_chain.begin(self.engine(database=database))
 
     @contextmanager
     def one_gateway_process(self) -> Iterator[None]:
@@ -140,6 +142,7 @@ def running(**environ: str) -> Iterator[Stack]:
         try:
             stack.start_servers()
             stack.migrate()
+            history_chain.begin(stack.engine())
             yield stack
         finally:
             stack.stop()
