@@ -50,11 +50,32 @@ def keep(
     account_id: str | None = None,
     adjustment_id: str | None = None,
     signed_up: bool | None = None,
+    is_action: bool | None = None,
 ) -> bool:
     """Store a key for the object about to be created, the payment acted on, or a sign-up; False if it is taken."""
     result = connection.exec_driver_sql(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, account_id, adjustment_id, signed_up) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (user_id, key, fingerprint, payment_id, account_id, adjustment_id, signed_up),
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, account_id, adjustment_id, signed_up,"
+        " is_action) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (user_id, key, fingerprint, payment_id, account_id, adjustment_id, signed_up, is_action),
     )
     return result.rowcount == 1
+
+
+class AcceptingRequest(NamedTuple):
+    """The request that a payment was accepted by; without a key no client sent one."""
+
+    idempotency_key: str | None = None
+    request_id: str | None = None
+
+
+ACCEPTED_BY = """
+SELECT key, coalesce(request_id, replace(payment_id::text, '-', ''))
+FROM idempotency_keys WHERE payment_id = %s AND is_action IS NULL AND position(' ' IN key) = 0
+"""
+"""A Request-Id that the client did not choose is the payment's id; a key with a space is of the system itself."""
+
+
+def accepted_by(connection: Connection, payment_id: str) -> AcceptingRequest:
+    """The request that the payment was accepted by; a line of a bulk, and what the system orders, has none."""
+    row = connection.exec_driver_sql(ACCEPTED_BY, (payment_id,)).first()
+    return AcceptingRequest(*row) if row else AcceptingRequest()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from models import (
+    idempotency,
     inquiry,
     payment_action,
     payment_command,
@@ -17,6 +18,7 @@ from models import (
     resolution,
 )
 from models.audit import AuditEntry
+from models.idempotency import AcceptingRequest
 from models.inquiry import Inquiry
 from models.keyset import START, Cursor
 from models.payment_search import Page, RowKey
@@ -59,6 +61,7 @@ class OpsPayment(NamedTuple):
 
     view: PaymentView
     facts: PaymentFacts
+    request: AcceptingRequest
     last_error: str | None
     payout: PayoutProgress | None
     commands: list[dict[str, object]]
@@ -83,6 +86,7 @@ def by_id(connection: Connection, id: str) -> OpsPayment | None:
     return OpsPayment(
         view,
         payment_action.facts(connection, [id])[id],
+        idempotency.accepted_by(connection, id),
         error,
         record(PayoutProgress, connection.exec_driver_sql(PROGRESS, (id,))),
         payment_command.about(connection, id),

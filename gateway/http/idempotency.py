@@ -99,7 +99,7 @@ def find_concurrent(connection: Connection, key: RequestKey) -> str:
 def keep_key(connection: Connection, key: RequestKey | None, **created: Any) -> str | None:
     """Store the key for what is about to be created, or return the id of what a concurrent request created.
 
-    Call it after all that may refuse the request. `created` is the id by the name of its column. Raises ApiError or
+    Call it after all that may refuse the request. `created` are columns by name, the id among them. Raises ApiError or
     Contention.
     """
     if key is None or idempotency.keep(connection, *key, **created):

@@ -23,6 +23,13 @@ class PausedSchema(Output):
     until = ma.fields.DateTime(allow_none=True)
 
 
+class AcceptingRequestSchema(Output):
+    """The request that a payment was accepted by."""
+
+    idempotency_key = ma.fields.String(allow_none=True)
+    request_id = ma.fields.String(allow_none=True)
+
+
 class PaymentSchema(Output):
     """A payment in any state."""
 

@@ -20,6 +20,7 @@ def review_body(reviewed: OpsPayment, viewer: ViewerLike) -> dict[str, Any]:
         "refused": [
             {"action": action, "code": code, "detail": DETAILS[code]} for action, code in refused.items() if code
         ],
+        "request": reviewed.request._asdict(),
         "parked_at": iso(reviewed.view.parked_at),
         "last_error": reviewed.last_error,
         "payout": None if reviewed.payout is None else _plain(reviewed.payout._asdict(), resolution_id="resolution"),

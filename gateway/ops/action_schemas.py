@@ -7,7 +7,7 @@ import marshmallow as ma
 from gateway.http.calendar_day import CalendarDay
 from gateway.http.errors import FieldError
 from gateway.http.fields import Amount, Choice, ChoiceList, Id, Input, SingleSpacedText, Text
-from gateway.http.payment_schemas import PaymentSchema, SideSchema
+from gateway.http.payment_schemas import AcceptingRequestSchema, PaymentSchema, SideSchema
 from gateway.http.schemas import Output, PageQuery, one_of
 from gateway.ops.retry_schemas import OpsPaymentSchema
 from models.audit import REASON_LENGTH_MAX
@@ -172,6 +172,7 @@ class PaymentReviewSchema(Output):
     payment = ma.fields.Nested(PaymentSchema)
     actions = ma.fields.List(one_of(OpsAction))
     refused = ma.fields.List(ma.fields.Nested(RefusedActionSchema))
+    request = ma.fields.Nested(AcceptingRequestSchema)
     parked_at = ma.fields.DateTime(allow_none=True)
     last_error = ma.fields.String(allow_none=True)
     payout = ma.fields.Nested(PayoutProgressSchema, allow_none=True)

@@ -74,7 +74,7 @@ def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> 
             if view.bulk_id is not None and bulk.is_atomic(connection, view.bulk_id):
                 raise ApiError("illegal_transition", "A line of an atomic bulk is decided with its bulk.")
             captured = None if amount is None else _captured_amount(view, amount)
-            earlier_id = keep_key(connection, key, payment_id=id)
+            earlier_id = keep_key(connection, key, payment_id=id, is_action=True)
         if earlier_id is None and not payment_command.order_action(
             connection, str(uuid7()), action, id, captured, actor()
         ):

@@ -1,4 +1,4 @@
-"""GET /v1/payments, /v1/payments/{id} and /v1/payments/{id}/operations."""
+"""GET /v1/payments, /v1/payments/{id}, and its operations and request."""
 
 from functools import partial
 from typing import Any
@@ -8,8 +8,8 @@ from flask import Response, g, request
 from gateway.auth.guards import requires
 from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint, JsonAnswer
 from gateway.http.etag import unless_known
-from gateway.http.found import found, path_id
-from gateway.http.payment_schemas import PaymentSchema
+from gateway.http.found import found, path_id, readable
+from gateway.http.payment_schemas import AcceptingRequestSchema, PaymentSchema
 from gateway.http.schemas import page_of
 from gateway.lists import exports, pagination
 from gateway.lists.pagination import only_page
@@ -18,7 +18,7 @@ from gateway.outcomes.responses import payment_headers
 from gateway.payments.representations import operation_bodies
 from gateway.payments.schemas import OperationSchema, PaymentQuery
 from gateway.services import services
-from models import account, operation, payment_list
+from models import account, idempotency, operation, payment_list
 from models.keyset import Cursor
 from models.payment_list import COLUMNS, Viewer
 from models.payment_search import Page
@@ -81,6 +81,19 @@ def list_operations(id: str) -> JsonAnswer:
     with statements(services().engine) as connection:
         rows = operation.of_payment(connection, id)
     return only_page(operation_bodies(rows, view, g.caller))
+
+
+@payments.route("/<id>/request")
+@requires("payments:read")
+@payments.response(200, AcceptingRequestSchema)
+def get_request(id: str) -> JsonAnswer:
+    """Get the idempotency key and the Request-Id of the request that ordered a payment; for who ordered it.
+
+    Both are null if no request ordered it by itself: for a line of a bulk, a bonus, an adjustment, a return.
+    """
+    view = readable(visible_payment(id))
+    with statements(services().engine) as connection:
+        return idempotency.accepted_by(connection, view.id)._asdict(), {}
 
 
 def visible_payment(id: str) -> PaymentView:

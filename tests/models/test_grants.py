@@ -70,7 +70,7 @@ COLUMN_RIGHTS = {
         ("INSERT", "payments"): {"bulk_id", "bulk_line", *ORDER},
         ("INSERT", "idempotency_keys"): {
             *("user_id", "key", "fingerprint", "payment_id", "request_id", "account_id", "adjustment_id", "bulk_id"),
-            "signed_up",
+            *("signed_up", "is_action"),
         },
         ("INSERT", "bank_accounts"): {"id", "merchant_id", "organization_name", "iban", "bic", "account_id"},
         ("UPDATE", "bank_accounts"): {"is_active", "version"},

@@ -202,6 +202,7 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "a bulk": (0, lambda c, some: bulk.by_id(c, some["bulk"])),
     "a page of its lines": (EVERY_MONTH, lambda c, some: bulk_line.page(c, some["bulk"], 21, Cursor(before="4000"))),
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),
+    "the request of a payment": (0, lambda c, some: idempotency.accepted_by(c, some["payment"])),
     "a token": (0, lambda c, _: token.bearer(c, token.hash_of(token.new()))),
     "wallets by token": (0, lambda c, _: account.parties_by_token(c, [NO_WALLET])),
     "wallets of a new payment": (

@@ -7,7 +7,17 @@ from uuid import UUID
 import click
 
 from bell import BrokerUnavailable, publish
-from models import audit, event, operation, partitions, payment, payment_action, payment_command, payment_view
+from models import (
+    audit,
+    event,
+    idempotency,
+    operation,
+    partitions,
+    payment,
+    payment_action,
+    payment_command,
+    payment_view,
+)
 from models import payment_stuck as stuck_payments
 from models.payment_stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, StuckFilter, StuckPayment
 from models.rules import ops_actions
@@ -90,6 +100,7 @@ def show(payment_id: UUID, as_json: bool) -> None:
             "amount": render(view.amount, view.digits),
             "currency": view.currency,
             "user": view.user_id,
+            **idempotency.accepted_by(connection, view.id)._asdict(),
             "source": {"account": view.source.id, "name": view.source.name},
             "target": {"account": view.target.id, "name": view.target.name},
             "failure": view.failure_code,

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, request
 
-from gateway.pages.api_calls import ApiAnswer
+from gateway.pages.api_calls import ApiAnswer, ApiCall
 from gateway.pages.app.pages import app_pages
 from gateway.pages.app.payment_verbs import KEY_FIELD, VERBS, call_of, legal
 from gateway.pages.formats import age, duration, moment
@@ -42,6 +42,7 @@ def _page(id: str, *, refused: ApiAnswer | None = None, name: str | None = None)
     shown = answer.body
     verbs = legal(shown, visitor())
     key = request.form.get(KEY_FIELD) or secrets.token_hex(16)
+    ordered_by = attempt(ApiCall("GET", f"{path}/request"))
     context: dict[str, Any] = {} if shown["finalized_at"] else {"refresh": request.args.get("refresh") or LIVE_SECONDS}
     return render(
         "app/payment.html",
@@ -49,6 +50,7 @@ def _page(id: str, *, refused: ApiAnswer | None = None, name: str | None = None)
         payment=shown,
         path_of_payment=f"/app/payments/{id}",
         headline=headline(shown),
+        ordered_by=ordered_by.body if ordered_by.is_ok else None,
         steps=get(f"{path}/timeline").body["data"],
         operations=get(f"{path}/operations").body["data"],
         refunds=get("/v1/payments", {"parent": id, "limit": "50"}).body["data"],

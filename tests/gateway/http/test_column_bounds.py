@@ -240,7 +240,7 @@ OURS = {
     "confirmations": "are_used_once_given attempts_are_not_negative expire hash_is_sha256 last_error_is_bounded"
     " of_invitations_name_them purpose_is_known",
     "freezes": "are_thawed_wholly for_breaches_are_of_wallets_by_nobody name_one_thing reasons_are_bounded",
-    "idempotency_keys": "fingerprint_is_sha256 name_one_thing request_id_is_bounded",
+    "idempotency_keys": "actions_are_on_payments fingerprint_is_sha256 name_one_thing request_id_is_bounded",
     "instructions": "answer_is_known answered_are_not_due answered_exactly_with_answer answers_are_bounded"
     " are_submitted_by_a_rail attempts_are_not_negative resolved_are_answered",
     "login_throttles": "attempts_are_positive subject_is_sha256",

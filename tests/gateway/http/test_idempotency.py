@@ -224,3 +224,45 @@ def test_a_wallet_under_a_key(client: ApiUser) -> None:
     assert again.headers["Idempotent-Replayed"] == "true"
     assert client.order("/v1/wallets", {"currency": "USD"}, "k").get_json()["code"] == "idempotency_key_reused"
     assert client.order("/v1/wallets", {"currency": "EUR"}, secrets.token_hex(8)).get_json() != first.get_json()
+
+
+def test_request_of_a_payment_is_shown_to_its_owner_alone(
+    api: ApiHarness, ops: ApiUser, client: ApiUser, merchant: ApiUser, stranger: ApiUser
+) -> None:
+    wallet = client.wallet("10.00")
+    merchant.wallet()
+    charge = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "capture": False}
+    made = merchant.order("/v1/charges", charge, "the-key")
+    chosen = merchant.order("/v1/charges", charge, "other-key", **{"Request-Id": "of-the-shop-1"})
+    id = made.get_json()["id"]
+    api.post_payments()
+    merchant.order(f"/v1/charges/{id}/capture", {}, "key-of-the-capture")
+    path = f"/v1/payments/{id}/request"
+    expected = {"idempotency_key": "the-key", "request_id": made.headers["Request-Id"]}
+    for person in (merchant, ops):
+        assert person.get(path).get_json() == expected
+    assert ops.get(f"/v1/ops/payments/{id}").get_json()["request"] == expected
+    other = merchant.get(f"/v1/payments/{chosen.get_json()['id']}/request").get_json()
+    assert other == {"idempotency_key": "other-key", "request_id": "of-the-shop-1"}
+    assert client.get(f"/v1/payments/{id}").status_code == 200
+    for person in (client, stranger):
+        assert person.get(path).status_code == 404
+
+
+def test_payment_of_the_system_has_no_request(api: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
+    wallet = client.wallet("10.00")
+    [account] = api.execute("SELECT id::text FROM accounts WHERE token = %s", wallet)
+    [id] = api.execute(ORDERED_BY_THE_SYSTEM, account)
+    for person in (client, ops):
+        assert person.get(f"/v1/payments/{id}/request").get_json() == {"idempotency_key": None, "request_id": None}
+
+
+ORDERED_BY_THE_SYSTEM = """
+WITH made AS (
+    INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency)
+    SELECT uuid_floor(now()), 'bonus', a.owner_id, i.id, a.id, 100, a.currency
+    FROM accounts a JOIN accounts i ON i.code = 'internal' AND i.currency = a.currency WHERE a.id = %s RETURNING *
+)
+INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id)
+SELECT user_id, 'bonus ' || id, sha256(''), id FROM made RETURNING payment_id::text
+"""

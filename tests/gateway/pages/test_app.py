@@ -27,6 +27,8 @@ def test_both_sides_see_a_payment_and_a_stranger_does_not(
     assert waiting.all("body")[0]["data-refresh"] == "2", "it is looked at again until it is final"
     assert f"/app/payments/{id}" in shop.get("/app").text
     api.post_payments()
+    assert "Idempotency key" in shop.get(f"/app/payments/{id}").text
+    assert "Idempotency key" not in ann.get(f"/app/payments/{id}").text, "it is the merchant's"
     for browser in (shop, ann):
         page = browser.page(f"/app/payments/{id}")
         text = " ".join(page.text.split())

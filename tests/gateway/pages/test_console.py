@@ -94,6 +94,8 @@ def test_a_payment_shows_its_story_and_only_legal_verbs(api: ApiHarness, ops: Br
     text = " ".join(page.text.split())
     assert "Charge of 1,234.50 EUR" in text
     assert "The amount is held for its merchant" in text
+    [key] = api.execute("SELECT key FROM idempotency_keys WHERE payment_id = %s", held)
+    assert f"Idempotency key {key} Request id {held.replace('-', '')}" in text
     assert HOSTILE in page.text
     assert not page.all("img")
     forms = {form["action"] for form in page.all("form", method="post")}

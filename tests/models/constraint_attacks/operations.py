@@ -100,6 +100,14 @@ ATTACKS = {
         "VALUES (%(ann)s, 'k', sha256(''), %(new)s, 'seven77')",
         "idempotency_keys_request_id_is_bounded",
     ),
+    **{
+        f"key of an action, {what}": gateways(
+            f"INSERT INTO idempotency_keys (user_id, key, fingerprint, {column}, is_action)"
+            f" VALUES (%(ann)s, 'k', sha256(''), %(new)s, {value})",
+            "idempotency_keys_actions_are_on_payments",
+        )
+        for what, column, value in (("on an account", "account_id", "true"), ("that is none", "payment_id", "false"))
+    },
     "key of nothing": by_all(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint) VALUES (%(ann)s, 'k', sha256(''))",
         "idempotency_keys_name_one_thing",

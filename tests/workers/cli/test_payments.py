@@ -191,6 +191,7 @@ def test_show_prints_the_whole_timeline(flask: Run, books: Books, parked: str) -
     assert json.loads(line) == story
     assert story["actions"] == []
     assert (story["id"], story["state"], story["amount"], story["currency"]) == (parked, "COMPLETED", "4.00", "EUR")
+    assert story["request_id"] == parked.replace("-", "")
     assert [operation["amount"] for operation in story["operations"]] == ["-4.00", "4.00"]
     assert [event["name"] for event in story["events"]] == [
         "payment.initiated",
