@@ -44,6 +44,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "/console/reconciliation/<id>": ("/console/reconciliation/{statement}",),
     "/console/webhooks/<id>": ("/console/webhooks/{endpoint}",),
     "/console/webhooks/deliveries/<id>": ("/console/webhooks/deliveries/{delivery}",),
+    "/console/quotes/<id>": ("/console/quotes/{quote}",),
     "/console/search": ("/console/search?q=HB-20417", "/console/search?q=nothing", "/console/search?q={charge}"),
     "/console/api": ("/console/api?path=/v1/ops/payments/{charge}",),
     "/app/payments": (
@@ -52,6 +53,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         *(f"/app/payments?{query}" for query in ("reference=HB-20417", "created_at[lt]={long_ago}")),
     ),
     "/app/payments/<id>": ("/app/payments/{own}",),
+    "/app/quotes/<id>": ("/app/quotes/{quote}",),
     "/app/wallets/<token>": ("/app/wallets/{wallet}", "/app/wallets/{wallet}?direction=in"),
     "/app/wallets/<token>/controls": ("/app/wallets/{wallet}/controls",),
     "/app/webhooks/<id>": ("/app/webhooks/{endpoint}",),

@@ -62,7 +62,12 @@ def fill(running: Stack, bench: Bench, accounts: int, payments: int) -> Visited:
         {
             OPS: common,
             SHOP: {**common, "own": business.ids["refunded"], "wallet": shop["wallet"]},
-            CUSTOMER: {**common, "own": old, "wallet": client.token},
+            CUSTOMER: {
+                **common,
+                "own": old,
+                "wallet": client.token,
+                "quote": business.quote({"token": client.owner.token}),
+            },
         },
         {OPS: business.ops[0]["token"], SHOP: shop["token"], CUSTOMER: client.owner.token},
     )

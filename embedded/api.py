@@ -22,8 +22,10 @@ class ApiError(Exception):
         self.is_retryable = problem.get("retryable") is True
 
 
-def call(url: str, token: str | None = None, body: dict | None = None, key: str | None = None) -> Any:
-    """GET, or POST with a body, and return the decoded answer; raises ApiError, or OSError if unreachable."""
+def call(
+    url: str, token: str | None = None, body: dict | None = None, key: str | None = None, method: str | None = None
+) -> Any:
+    """GET, POST with a body, or another method: the decoded answer; raises ApiError, or OSError if unreachable."""
     headers = {"Accept": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -32,7 +34,7 @@ def call(url: str, token: str | None = None, body: dict | None = None, key: str 
     if body is not None:
         headers["Content-Type"] = "application/json"
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, headers)  # noqa: S310  our own gateway's URL
+    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  our own gateway's URL
     try:
         with _direct.open(request, timeout=CALL_SECONDS_MAX) as response:
             return json.load(response)

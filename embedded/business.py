@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CURRENCY = "EUR"
 SECONDS_MAX = 60.0
 POLL_SECONDS = 0.05
+QUOTED = "40.00"
 UNANSWERED = "6660.07"
 """An amount at which the simulated bank fails, without paying."""
 
@@ -80,6 +81,7 @@ class Business:
         """Let everything happen once."""
         self._deposits()
         self._charges()
+        self._conversion()
         self._webhooks()
         self._bulk()
         self._withdrawals()
@@ -133,6 +135,21 @@ class Business:
         refund = self.post(self.shops[0], "/v1/refunds", charge=refunded, reason="requested_by_customer")
         self.ids |= {"refunded": refunded, "refund": refund["id"]}
         self.until(refund["id"], "COMPLETED")
+
+    def _conversion(self) -> None:
+        """The first shop pays an author in dollars, by a quote."""
+        rate = {"source": CURRENCY, "target": "USD", "rate": "1.0837", "source_name": "European Central Bank"}
+        api.call(f"{self.url}/v1/exchange-rates", self.ops[0]["token"], rate, method="PUT")
+        shop = self.shops[0]
+        dollars = self.post(self.customers[5], "/v1/wallets", currency="USD", label="Royalties")["token"]
+        self.ids["quote"] = self.quote(shop)
+        order = {"source": shop["wallet"], "target": dollars, "amount": QUOTED, "currency": CURRENCY}
+        self.until(self.post(shop, "/v1/transfers", **order, quote=self.ids["quote"])["id"], "COMPLETED")
+
+    def quote(self, person: dict[str, str]) -> str:
+        """The id of a quote of this person's."""
+        order = {"source_currency": CURRENCY, "target_currency": "USD", "amount": QUOTED}
+        return str(self.post(person, "/v1/quotes", **order)["id"])
 
     def _webhooks(self) -> None:
         endpoint = self.post(

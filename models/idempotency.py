@@ -62,20 +62,22 @@ def keep(
 
 
 class AcceptingRequest(NamedTuple):
-    """The request that a payment was accepted by; without a key no client sent one."""
+    """The request that a payment was accepted by, and the quote that it used; without a key no client sent one."""
 
     idempotency_key: str | None = None
     request_id: str | None = None
+    quote: str | None = None
 
 
 ACCEPTED_BY = """
-SELECT key, coalesce(request_id, replace(payment_id::text, '-', ''))
-FROM idempotency_keys WHERE payment_id = %s AND is_action IS NULL AND position(' ' IN key) = 0
+SELECT key, coalesce(request_id, replace(payment_id::text, '-', '')),
+       (SELECT quote_id::text FROM payments WHERE id = %(id)s)
+FROM idempotency_keys WHERE payment_id = %(id)s AND is_action IS NULL AND position(' ' IN key) = 0
 """
 """A Request-Id that the client did not choose is the payment's id; a key with a space is of the system itself."""
 
 
 def accepted_by(connection: Connection, payment_id: str) -> AcceptingRequest:
     """The request that the payment was accepted by; a line of a bulk, and what the system orders, has none."""
-    row = connection.exec_driver_sql(ACCEPTED_BY, (payment_id,)).first()
+    row = connection.exec_driver_sql(ACCEPTED_BY, {"id": payment_id}).first()
     return AcceptingRequest(*row) if row else AcceptingRequest()

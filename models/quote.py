@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -9,6 +10,14 @@ from sqlalchemy import Connection
 from models import pg_arrays
 from models.rules.exchange import Offer
 from models.rules.types import ClaimedPayment, QuotedAmounts
+
+
+class QuoteState(StrEnum):
+    """Whether a payment may use a quote."""
+
+    OPEN = "open"
+    USED = "used"
+    EXPIRED = "expired"
 
 
 class Quote(NamedTuple):
@@ -25,6 +34,15 @@ class Quote(NamedTuple):
     transfer: Offer | None
     expires_at: datetime
     is_expired: bool = False
+    payment_id: str | None = None
+    created_at: datetime | None = None
+
+    @property
+    def state(self) -> QuoteState:
+        """Whether a payment has used it, or may still do so."""
+        if self.payment_id is not None:
+            return QuoteState.USED
+        return QuoteState.EXPIRED if self.is_expired else QuoteState.OPEN
 
     def offer(self, *, is_own: bool) -> Offer | None:
         """The offer to a wallet of the same owner, or to another owner's."""
@@ -35,7 +53,7 @@ QUOTE = """
 SELECT id::text, user_id::text, source_currency, target_currency, (rate * 1e18)::numeric(38,0),
        ARRAY[source_amount, target_amount, commission]::text[] AS exchange,
        ARRAY[transfer_source_amount, transfer_target_amount, transfer_commission]::text[] AS transfer,
-       expires_at, expires_at <= now()
+       expires_at, expires_at <= now(), payment_id::text, created_at
 FROM quotes WHERE id = %s
 """
 

@@ -1,4 +1,6 @@
-"""POST /v1/quotes and /v1/exchanges: a quote fixes a rate for a limited time, for one payment."""
+"""/v1/quotes and POST /v1/exchanges: a quote fixes a rate for a limited time, for one payment."""
+
+from typing import Any
 
 from flask import g
 from uuid_utils import uuid7
@@ -8,6 +10,7 @@ from gateway.auth.guards import requires
 from gateway.exchange.schemas import QuoteInput, QuoteSchema
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
+from gateway.http.found import path_id, readable
 from gateway.http.payment_schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult
 from gateway.payments.create import ROUTES
@@ -17,11 +20,12 @@ from gateway.services import services
 from models import commission_terms, exchange_rate, quote
 from models.currency import Currency
 from models.quote import Quote
+from models.representations import iso
 from models.rules.commission import Terms
 from models.rules.exchange import Market, Offer, Side, offer, rate_text
 from models.rules.money import MoneyError, render
 from models.rules.types import PaymentType
-from models.session import Connection, transaction
+from models.session import Connection, statements, transaction
 
 exchanges = Blueprint(
     "exchanges",
@@ -43,16 +47,38 @@ def make_quote(body: Body) -> JsonAnswer:
     with transaction(services().engine) as connection:
         created = _quote(connection, body, source, target)
         quote.keep(connection, created)
+        kept = readable(quote.by_id(connection, created.id))
+    return _body(kept), {}
+
+
+@exchanges.route("/quotes/<id>")
+@requires("payments:read")
+@exchanges.response(200, QuoteSchema)
+def get_quote(id: str) -> JsonAnswer:
+    """Get a quote: its rate and offers, whether it may still be used, and the payment that used it."""
+    with statements(services().engine) as connection:
+        shown = readable(quote.by_id(connection, path_id(id)))
+    return _body(shown), {}
+
+
+def _body(shown: Quote) -> dict[str, Any]:
+    source, target = (
+        services().reference_data.currency(code) for code in (shown.source_currency, shown.target_currency)
+    )
     nothing = dict.fromkeys(Offer._fields)
     return {
-        "id": created.id,
+        "id": shown.id,
+        "state": shown.state,
         "source_currency": source.code,
         "target_currency": target.code,
-        "rate": rate_text(created.rate),
-        **(_offer_body(created.exchange, source, target) or nothing),
-        "transfer": _offer_body(created.transfer, source, target),
-        "expires_at": created.expires_at.isoformat(),
-    }, {}
+        "rate": rate_text(shown.rate),
+        **(_offer_body(shown.exchange, source, target) or nothing),
+        "transfer": _offer_body(shown.transfer, source, target),
+        "payment": shown.payment_id,
+        "user": shown.user_id,
+        "created_at": iso(shown.created_at),
+        "expires_at": shown.expires_at.isoformat(),
+    }
 
 
 def _offer_body(offer: Offer | None, source: Currency, target: Currency) -> dict[str, str] | None:

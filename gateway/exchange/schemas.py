@@ -19,6 +19,7 @@ from gateway.http.fields import (
     WholeNumber,
 )
 from gateway.http.schemas import Output, amount_text, one_of
+from models.quote import QuoteState
 from models.rules.commission import WHOLE
 from models.rules.exchange import Side
 
@@ -86,6 +87,7 @@ class QuoteSchema(Output):
     """
 
     id = ma.fields.UUID()
+    state = one_of(QuoteState)
     source_currency = ma.fields.String()
     target_currency = ma.fields.String()
     rate = ma.fields.String(metadata={"example": "1.0837"})
@@ -93,6 +95,9 @@ class QuoteSchema(Output):
     target_amount = amount_text(allow_none=True)
     commission = amount_text(allow_none=True)
     transfer = ma.fields.Nested(OfferSchema, allow_none=True)
+    payment = ma.fields.UUID(allow_none=True)
+    user = ma.fields.UUID()
+    created_at = ma.fields.DateTime()
     expires_at = ma.fields.DateTime()
 
 

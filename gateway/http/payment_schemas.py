@@ -28,6 +28,7 @@ class AcceptingRequestSchema(Output):
 
     idempotency_key = ma.fields.String(allow_none=True)
     request_id = ma.fields.String(allow_none=True)
+    quote = ma.fields.UUID(allow_none=True)
 
 
 class PaymentSchema(Output):

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from gateway.pages import invitations, password_reset
+from gateway.pages import invitations, password_reset, quotes
 from gateway.pages.app import access, controls, home, live, members, orders, profile, statements, wallet, webhooks
 from gateway.pages.app import payment as app_payment
 from gateway.pages.app import payments as app_payments
@@ -67,7 +67,7 @@ SIGN_IN = (password_reset, invitations)
 CONSOLE = (
     *(overview, payments, retries, payment, search, saved_views),
     *(bulks, rails, reconciliation, adjustments, console_webhooks, workers),
-    *(approvals, users, user, accounts, closing, audit),
+    *(approvals, users, user, accounts, closing, audit, quotes),
 )
 """The modules that add their pages to the blueprint of others when they are imported."""
 

@@ -87,9 +87,10 @@ def list_operations(id: str) -> JsonAnswer:
 @requires("payments:read")
 @payments.response(200, AcceptingRequestSchema)
 def get_request(id: str) -> JsonAnswer:
-    """Get the idempotency key and the Request-Id of the request that ordered a payment; for who ordered it.
+    """Get the idempotency key and the Request-Id of the request that ordered a payment, and the quote that it used.
 
-    Both are null if no request ordered it by itself: for a line of a bulk, a bonus, an adjustment, a return.
+    Only who ordered the payment finds it. All are null if no request ordered it by itself: for a line of a bulk, a
+    bonus, an adjustment, a return.
     """
     view = readable(visible_payment(id))
     with statements(services().engine) as connection:

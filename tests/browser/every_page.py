@@ -61,10 +61,15 @@ def values(scene: Scene) -> dict[str, dict[str, str]]:
         **{"charge": scene.charge, "parked": parked, "old": payout, "shared": scene.wallets["client"][-4:]},
         **{"shop_id": scene.ids["merchant"], "customer_id": scene.ids["client"], "account": scene.accounts["client"]},
         **{"batch": subjects.batch(scene, retried), "bulk": subjects.bulk(scene)},
-        **{"statement": subjects.statement(scene), "held": scene.held[0]},
+        **{"statement": subjects.statement(scene), "held": scene.held[0], "quote": subjects.used_quote(scene)},
     }
     shops = {"endpoint": shop, "delivery": subjects.delivery(scene, "merchant", shop), "own": scene.charge}
-    customers = {"endpoint": customer, "delivery": subjects.delivery(scene, "client", customer), "own": payout}
+    customers = {
+        "quote": subjects.quote(scene, "client"),
+        "endpoint": customer,
+        "delivery": subjects.delivery(scene, "client", customer),
+        "own": payout,
+    }
     return {
         pages.OPS: {**common, **shops},
         pages.SHOP: {**common, **shops, "wallet": scene.wallets["merchant"]},

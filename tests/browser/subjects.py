@@ -17,13 +17,14 @@ UNPAID = "6660.07"
 """An amount at which the simulated bank fails, without paying."""
 
 PAYEE = {"target": "wire", "name": "Ann Example", "iban": "DE89370400440532013000"}
-RAIL = "simulator"
+RAIL, QUOTED = "simulator", "10.00"
 
 PARK = """
 INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, summary, attempts, last_error,
     parked_at)
 VALUES (%s, 'transfer', %s, %s, %s, 100, 'EUR', %s, %s, %s, now())
 """
+RATE = "INSERT INTO exchange_rates (source, target, rate, source_name) VALUES (%s, 'USD', 1.0837, %s)"
 ASKED_IN_VAIN = f"""
 UPDATE instructions SET submitted_at = now(), rail = '{RAIL}', attempts = {2 * ATTEMPTS_MAX}, due_at = NULL
 WHERE payment_id = %s AND answer IS NULL
@@ -92,6 +93,21 @@ def statement_lines() -> str:
 def statement(scene: Scene) -> str:
     """The id of a bank statement that was compared."""
     return str(scene.upload("ops", "/v1/ops/reconciliations", "text/csv", statement_lines())["id"])
+
+
+def quote(scene: Scene, person: str) -> str:
+    """The id of a quote of this person's."""
+    scene.sql(RATE, CURRENCY, HOSTILE)
+    order = {"source_currency": CURRENCY, "target_currency": "USD", "amount": QUOTED}
+    return str(scene.post(person, "/v1/quotes", **order)["id"])
+
+
+def used_quote(scene: Scene) -> str:
+    """The id of a quote of the merchant's that a transfer used."""
+    id, dollars = quote(scene, "merchant"), scene.post("client", "/v1/wallets", currency="USD")["token"]
+    order = {"source": scene.wallets["merchant"], "target": dollars, "amount": QUOTED, "currency": CURRENCY}
+    scene.post("merchant", "/v1/transfers", **order, quote=id)
+    return id
 
 
 def bulk(scene: Scene) -> str:

@@ -11,6 +11,7 @@ from models.session import transaction
 from tests.gateway.auth.scope_matrix import CALLS, ID, WALLET, rule_of
 from tests.gateway.bulks.builders import CHARGES, ORGANIZATION, TRANSFERS, line
 from tests.gateway.bulks.builders import order as order_of_transfers
+from tests.gateway.exchange.quotes import quote
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
 from tests.gateway.webhooks.helpers import delivery, endpoint
@@ -36,7 +37,9 @@ def objects_of(owner: ApiUser, api: ApiHarness) -> dict[str, dict[str, str]]:
     api.execute("INSERT INTO memberships (merchant_id, user_id, role) VALUES (%s, %s, 'viewer')", owner.id, shop.id)
     guest = {"email": f"{owner.id}@guests.example", "role": "viewer"}
     invitation = owner.call("POST", "/v1/invitations", json=guest).get_json()["id"]
+    api.execute("INSERT INTO exchange_rates (source, target, rate, source_name) VALUES ('EUR', 'USD', 1.1, 'ECB')")
     return {
+        "/v1/quotes/<id>": {"<id>": quote(owner)["id"]},
         "/v1/members/<id>": {"<id>": shop.id},
         "/v1/invitations/<id>": {"<id>": invitation},
         "/v1/payments/<id>": {"<id>": payment["id"]},

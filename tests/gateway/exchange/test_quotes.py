@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.exchange.quotes import OFFER, RATE, exchange, quote, send
+from tests.gateway.exchange.quotes import OFFER, RATE, exchange, over, quote, send
 from tests.gateway.harness import ApiHarness, ApiUser
 
 pytestmark = pytest.mark.usefixtures("rates", "kept_promises")
@@ -129,3 +129,24 @@ def test_quote_offers_only_the_use_that_is_not_zero(
     with api.unchanged():
         assert send(client, yen, foreign, made, "2", "JPY").get_json()["code"] == "quote_mismatch"
     assert exchange(client, yen, dollars, made["id"]).status_code == 202
+
+
+def test_quote_is_read_by_its_owner_and_ops_in_each_state(
+    api: ApiHarness, client: ApiUser, ops: ApiUser, stranger: ApiUser, euros: str, dollars: str
+) -> None:
+    made, late = quote(client), quote(client)
+    foreign = stranger.wallet(currency="USD")
+    path = f"/v1/quotes/{made['id']}"
+    assert (made["state"], made["payment"], made["user"]) == ("open", None, client.id)
+    for person in (client, ops):
+        assert person.get(path).get_json() == made
+    over(api, late["id"])
+    assert client.get(f"/v1/quotes/{late['id']}").get_json()["state"] == "expired"
+    sent = send(client, euros, foreign, made, "40.00").get_json()["id"]
+    over(api, made["id"])
+    used = client.get(path).get_json()
+    assert (used["state"], used["payment"]) == ("used", sent), "also after it expired"
+    assert client.get(f"/v1/payments/{sent}/request").get_json()["quote"] == made["id"]
+    assert stranger.get(f"/v1/payments/{sent}").status_code == 200
+    for unknown in (path, f"/v1/payments/{sent}/request", f"/v1/quotes/{sent}", "/v1/quotes/x"):
+        assert stranger.get(unknown).status_code == 404, unknown

@@ -238,12 +238,12 @@ def test_request_of_a_payment_is_shown_to_its_owner_alone(
     api.post_payments()
     merchant.order(f"/v1/charges/{id}/capture", {}, "key-of-the-capture")
     path = f"/v1/payments/{id}/request"
-    expected = {"idempotency_key": "the-key", "request_id": made.headers["Request-Id"]}
+    expected = {"idempotency_key": "the-key", "request_id": made.headers["Request-Id"], "quote": None}
     for person in (merchant, ops):
         assert person.get(path).get_json() == expected
     assert ops.get(f"/v1/ops/payments/{id}").get_json()["request"] == expected
     other = merchant.get(f"/v1/payments/{chosen.get_json()['id']}/request").get_json()
-    assert other == {"idempotency_key": "other-key", "request_id": "of-the-shop-1"}
+    assert other == {"idempotency_key": "other-key", "request_id": "of-the-shop-1", "quote": None}
     assert client.get(f"/v1/payments/{id}").status_code == 200
     for person in (client, stranger):
         assert person.get(path).status_code == 404
@@ -253,8 +253,9 @@ def test_payment_of_the_system_has_no_request(api: ApiHarness, client: ApiUser, 
     wallet = client.wallet("10.00")
     [account] = api.execute("SELECT id::text FROM accounts WHERE token = %s", wallet)
     [id] = api.execute(ORDERED_BY_THE_SYSTEM, account)
+    expected = ("idempotency_key", "request_id", "quote")
     for person in (client, ops):
-        assert person.get(f"/v1/payments/{id}/request").get_json() == {"idempotency_key": None, "request_id": None}
+        assert person.get(f"/v1/payments/{id}/request").get_json() == dict.fromkeys(expected)
 
 
 ORDERED_BY_THE_SYSTEM = """
