@@ -26,6 +26,7 @@ INSTRUCT = "workers.tasks.instruct"
 DISPATCH = "workers.tasks.dispatch"
 CARRY_OUT = "workers.tasks.carry_out_batches"
 VERIFY = "workers.tasks.verify"
+SUM_UP = "workers.tasks.sum_up"
 
 BELLS = "payments"
 """The posters' queue."""
@@ -42,7 +43,7 @@ QUEUE_OF = {
     POST: BELLS,
     INSTRUCT: RAILS,
     DISPATCH: WEBHOOKS,
-    **dict.fromkeys((SWEEP, HEARTBEAT, ENSURE_PARTITIONS, WELCOME, MAIL, FORGET, CARRY_OUT, VERIFY), UPKEEP),
+    **dict.fromkeys((SWEEP, HEARTBEAT, ENSURE_PARTITIONS, WELCOME, MAIL, FORGET, CARRY_OUT, VERIFY, SUM_UP), UPKEEP),
 }
 """The queue of each task; each queue has a worker of its own."""
 
@@ -65,6 +66,7 @@ TIMETABLE = {
     ENSURE_PARTITIONS: 3600.0,
     FORGET: 3600.0,
     VERIFY: 60.0,
+    SUM_UP: 10.0,  # what is not summed up yet is read with each page of a merchant's month
 }
 """Seconds after which beat sends each task again: without `expires`, which another process's clock would judge."""
 

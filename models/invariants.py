@@ -154,6 +154,18 @@ INVARIANTS = {
         WHERE e.user_id IS DISTINCT FROM p.user_id
            OR s.owner_id <> ALL (array_remove(ARRAY[e.user_id, e.payer_id], NULL))
            OR t.owner_id <> ALL (array_remove(ARRAY[e.user_id, e.payer_id, e.payee_id], NULL))""",
+    "what is summed up of a merchant's wallet is what its operations come to": """
+        SELECT coalesce(s.account_id, o.account_id), coalesce(s.quarter, o.quarter) AS quarter, s.gross, o.gross
+        FROM merchant_sums s FULL JOIN (
+            SELECT m.account_id, date_bin('15 minutes', o.created_at, '2000-01-01T00:00:00Z') AS quarter,
+                   coalesce(sum(o.amount) FILTER (WHERE o.kind <> 'commission' AND p.type = 'charge'), 0) AS gross,
+                   coalesce(-sum(o.amount) FILTER (WHERE o.kind = 'commission'), 0) AS commission,
+                   coalesce(-sum(o.amount) FILTER (WHERE o.kind <> 'commission' AND p.type = 'refund'), 0) AS refunds
+            FROM merchant_sum_positions m JOIN accounts a ON a.id = m.account_id
+            JOIN operations o ON o.account_id = m.account_id AND o.account_seq <= m.account_seq
+            JOIN payments p ON p.id = o.payment_id AND p.user_id = a.owner_id AND p.type IN ('charge', 'refund')
+            GROUP BY 1, 2) o ON (o.account_id, o.quarter) = (s.account_id, s.quarter)
+        WHERE (s.gross, s.commission, s.refunds) IS DISTINCT FROM (o.gross, o.commission, o.refunds)""",
     "what is held of an account is the sum of its open holds": """
         SELECT a.id, a.held, h.total FROM accounts a LEFT JOIN (
             SELECT source_id, sum(amount) AS total FROM (

@@ -1,6 +1,7 @@
 """A merchant's month: what charges brought, the commission on them, what was refunded, and what is left, by day."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -9,9 +10,7 @@ from sqlalchemy import Connection
 from models import account_history
 from models.closing_events import SLACK
 from models.closing_month import ClosingMonth
-
-PAGE = 5_000
-"""Operations summed by one statement."""
+from models.merchant_sum import PAGE, TAKINGS
 
 
 class MerchantDay(NamedTuple):
@@ -29,42 +28,54 @@ class MerchantDay(NamedTuple):
         return self.gross - self.commission - self.refunds
 
 
-WALLETS = "SELECT id::text, currency FROM accounts WHERE owner_id = %s AND last_seq > 0"
+SUMS = """
+SELECT a.id::text, a.currency, s.account_seq, a.last_seq, d.day, d.gross::text, d.commission::text, d.refunds::text
+FROM accounts a JOIN merchant_sum_positions s ON s.account_id = a.id
+LEFT JOIN LATERAL (
+    SELECT (m.quarter AT TIME ZONE %(timezone)s)::date AS day,
+           sum(m.gross) AS gross, sum(m.commission) AS commission, sum(m.refunds) AS refunds
+    FROM merchant_sums m WHERE m.account_id = a.id AND m.quarter >= %(start)s AND m.quarter < %(end)s GROUP BY 1
+) AS d ON true
+WHERE a.owner_id = %(merchant_id)s AND a.last_seq > 0
+"""
+"""One statement: the sums and how far they go are of the same moment."""
 
-DAYS = """
-WITH page AS MATERIALIZED (
-    SELECT payment_id, kind, amount, created_at FROM operations
-    WHERE account_id = %(account_id)s AND account_seq > %(low)s AND account_seq <= %(high)s
-      AND created_at >= %(start)s AND created_at < %(end)s
-)
-SELECT (created_at AT TIME ZONE %(timezone)s)::date, kind,
-       (SELECT p.type FROM payments p WHERE p.id = page.payment_id AND p.user_id = %(merchant_id)s) AS type,
-       sum(amount)::text
-FROM page GROUP BY 1, kind, type
+REST = f"""
+SELECT (created_at AT TIME ZONE %(timezone)s)::date, sum(gross)::text, sum(commission)::text, sum(refunds)::text
+FROM ({TAKINGS}) AS takings WHERE created_at >= %(start)s AND created_at < %(end)s GROUP BY 1
 """
 
 
 def by_day(connection: Connection, merchant_id: str, of: ClosingMonth, timezone: str) -> list[MerchantDay]:
     """The days of the month on which charges of the merchant were posted or refunded, by day and currency.
 
-    Its cost depends on the operations of that month in the merchant's wallets.
+    They are read from the sums of quarters of an hour, and what is not summed up yet from the operations.
     """
-    days: dict[tuple[date, str], dict[str, int]] = defaultdict(lambda: {"gross": 0, "commission": 0, "refunds": 0})
-    for account_id, currency in connection.exec_driver_sql(WALLETS, (merchant_id,)).all():
-        low = account_history.position(connection, account_id, of.start - SLACK).account_seq
-        high = account_history.position(connection, account_id, of.end + SLACK).account_seq
+    days: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    period = {"start": of.start, "end": of.end, "timezone": timezone, "merchant_id": merchant_id}
+
+    def add(day: date, currency: str, sums: Sequence[str]) -> None:
+        days[day, currency] = [total + int(more) for total, more in zip(days[day, currency], sums, strict=True)]
+
+    wallets: dict[str, tuple[str, int, int]] = {}
+    for account_id, currency, summed, last, day, *sums in connection.exec_driver_sql(SUMS, period):
+        wallets[account_id] = currency, summed, last
+        if day is not None:
+            add(day, currency, sums)
+    for account_id, (currency, summed, last) in wallets.items():
+        for first, high in _rest(connection, account_id, summed, last, of):
+            page = {"account_id": account_id, "low": first, "high": high}
+            for day, *sums in connection.exec_driver_sql(REST, page | period):
+                add(day, currency, sums)
+    return [MerchantDay(*key, *sums) for key, sums in sorted(days.items())]
+
+
+def _rest(
+    connection: Connection, account_id: str, summed: int, last: int, of: ClosingMonth
+) -> Iterator[tuple[int, int]]:
+    """Operations that are not summed up and may be of the month, in pages: after a number, and up to another."""
+    if summed < last:
+        low = max(summed, account_history.position(connection, account_id, of.start - SLACK).account_seq)
+        high = min(last, account_history.position(connection, account_id, of.end + SLACK).account_seq)
         for first in range(low, high, PAGE):
-            window = {"account_id": account_id, "low": first, "high": min(first + PAGE, high), "timezone": timezone}
-            period = {"start": of.start, "end": of.end, "merchant_id": merchant_id}
-            rows = connection.exec_driver_sql(DAYS, {**window, **period})
-            for day, kind, type, amount in rows:
-                if type not in ("charge", "refund"):
-                    continue
-                sums = days[day, currency]
-                if kind == "commission":
-                    sums["commission"] -= int(amount)
-                elif type == "charge":
-                    sums["gross"] += int(amount)
-                else:
-                    sums["refunds"] -= int(amount)
-    return [MerchantDay(*key, *sums.values()) for key, sums in sorted(days.items())]
+            yield first, min(first + PAGE, high)

@@ -42,6 +42,7 @@ OF_BULKS = frozenset(
         "an atomic bulk is held or refused as a whole",
         "every bulk that is final has its event",
         "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists",
+        "what is summed up of a merchant's wallet is what its operations come to",
     }
 )
 """Invariants over what no payment leads to: checked by a full run only."""
@@ -56,6 +57,7 @@ OF_RECORDS = frozenset(
         "every event names whom it concerns",
         "every refund and return is listed with what it gives back",
         "every transition has its event",
+        "what is summed up of a merchant's wallet is what its operations come to",
     }
 )
 """Invariants of what is written beside the money: no wallet is frozen for them."""
@@ -242,8 +244,8 @@ def broken_everywhere(connection: Connection, name: str) -> list[Breach]:
     return [breach_of(name, row) for row in invariants.broken(connection, name, BREACHES_MAX)]
 
 
-NAMING = ("line", "key", "currency", "version")
-"""Columns that name a row within the payment or user of the first column."""
+NAMING = ("line", "key", "currency", "version", "quarter")
+"""Columns that name a row within the payment, account or user of the first column."""
 
 
 def breach_of(name: str, row: dict[str, str | None]) -> Breach:

@@ -52,6 +52,7 @@ USES = {
         "models/ledger.py": 4,
         "models/ledger_batch.py": 1,
         "models/membership.py": 1,
+        "models/merchant_sum.py": 1,
         "models/overview.py": 1,
         "models/pause.py": 1,
         "models/paused_payment.py": 1,

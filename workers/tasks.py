@@ -16,6 +16,7 @@ from celery_config import (
     INSTRUCT,
     MAIL,
     POST,
+    SUM_UP,
     SWEEP,
     VERIFY,
     WELCOME,
@@ -24,7 +25,7 @@ from celery_config import (
 from models import backlog, login_throttle, partitions, payment, selection, webhook_queue
 from models.heartbeat import BEAT
 from models.session import Contention, DatabaseUnavailable, NoPartition, StatementTimeout, transaction
-from workers import auditor, process, task_loop
+from workers import auditor, merchant_sums, process, task_loop
 from workers.posting import batches
 
 log = structlog.get_logger("tasks")
@@ -146,6 +147,14 @@ def verify() -> None:
             is_busy = payment.is_anything_due(connection)
         if not is_busy:
             publish(task=VERIFY)
+
+
+@app.task(name=SUM_UP)
+def sum_up() -> None:
+    """Sum up what merchants took in, and ring again for what is left."""
+    with _exclusive(SUM_UP):
+        if merchant_sums.sum_up(process.engine()):
+            publish(task=SUM_UP)  # other tasks of this worker come first
 
 
 def _record_heartbeat(request: Any) -> None:

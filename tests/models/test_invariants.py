@@ -8,6 +8,7 @@ from models.invariants import INVARIANTS, violations
 from models.session import open_engine
 from tests.builders import Builder
 from tests.support import Database
+from workers.merchant_sums import sum_up
 
 OPERATION = "UPDATE operations SET {} WHERE payment_id = %(done)s AND line = 0"
 PAYMENT = "UPDATE payments SET {} WHERE id = %(done)s"
@@ -96,6 +97,14 @@ BREAKS = {
     "a reference names one payment of its merchant's that did not fail": [PAYMENT.format("reference = 'A-1'")],
     "what the house gives comes from its internal account": [PAYMENT.format("type = 'bonus'")],
     "an adjustment is what two of ops agreed on": [PAYMENT.format("type = 'adjustment'")],
+    "what is summed up of a merchant's wallet is what its operations come to": [
+        "UPDATE merchant_sums SET gross = gross + 1",
+        "UPDATE merchant_sums SET commission = commission + 1",
+        "UPDATE merchant_sums SET refunds = refunds + 1",
+        "UPDATE merchant_sums SET quarter = quarter + interval '15 minutes'",
+        "DELETE FROM merchant_sums",
+        "UPDATE merchant_sum_positions SET account_seq = 0 WHERE account_seq > 0",
+    ],
     "every transition has its event": [EVENTS.format(1), EVENTS.format(2)],
     "every event is of a transition": [
         "INSERT INTO events (subject_id, version, name) VALUES (%(open)s, 2, 'payment.completed')",
@@ -127,6 +136,7 @@ def names(shared_world: Builder) -> dict[str, str]:
     exchanged = shared_world.exchange(ann, rich, shared_world.wallet(ann, currency="USD"), 10, 11)
     refunded = shared_world.refunded_charge(rich, 50, 30)
     shared_world.post_payments()
+    sum_up(shared_world.worker)
     shared_world.park(shared_world.transfer(ann, rich, poor, 1))
     still_open = shared_world.transfer(ann, rich, poor, 1)
     ids = {"rich": rich, "done": done, "failed": failed, "exchanged": exchanged, "open": still_open}

@@ -5,7 +5,15 @@ from sqlalchemy import Connection
 
 from models.user import Role
 from tests.builders import Builder, new_id, scalar
-from tests.models.constraint_attacks import ATTACKS, assignments, batches, members, saved_views, second_factors
+from tests.models.constraint_attacks import (
+    ATTACKS,
+    assignments,
+    batches,
+    members,
+    merchant_sums,
+    saved_views,
+    second_factors,
+)
 from tests.models.constraint_attacks.statements import stopper, tried
 
 
@@ -61,7 +69,7 @@ def names(shared_world: Builder) -> dict[str, str]:
         )
         connection.exec_driver_sql(second_factors.SETUP + members.SETUP, {"ann": ann, "shop": shop})
         proofs |= stop(connection, capped, ops, chief)
-        connection.exec_driver_sql(assignments.SETUP)
+        connection.exec_driver_sql(assignments.SETUP + merchant_sums.SETUP)
         connection.exec_driver_sql(saved_views.SETUP, {"ops": ops, "full": chief})
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})

@@ -1,8 +1,10 @@
-"""The ops user who approves adjustments, and the wallet that is adjusted."""
+"""The ops user who approves adjustments, the wallet that is adjusted, and months that are over."""
 
 import pytest
 
+from embedded.postgres import Postgres
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.ops.past_months import Past, march_and_april
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +17,9 @@ def chief(api: ApiHarness) -> ApiUser:
 def client_wallet(client: ApiUser) -> str:
     """A wallet of the client's with 10.00 EUR."""
     return client.wallet("10.00")
+
+
+@pytest.fixture(scope="module")
+def past(api: ApiHarness, postgres: Postgres) -> Past:
+    """March and April 2026."""
+    return march_and_april(api, postgres)

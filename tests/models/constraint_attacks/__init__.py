@@ -12,6 +12,7 @@ from tests.models.constraint_attacks import (
     freezes,
     identity,
     members,
+    merchant_sums,
     operations,
     payments,
     roles,
@@ -32,4 +33,5 @@ ATTACKS = {
     **members.ATTACKS,
     **assignments.ATTACKS,
     **saved_views.ATTACKS,
+    **merchant_sums.ATTACKS,
 }

@@ -1,0 +1,3 @@
+DROP TRIGGER accounts_of_merchants_are_summed ON accounts;
+DROP TABLE merchant_sums, merchant_sum_positions;
+DROP FUNCTION accounts_of_merchants_are_summed, merchant_sum_positions_follow_operations;
