@@ -2,6 +2,8 @@
 
 from sqlalchemy import Connection
 
+from models import imbalance
+
 INVARIANTS = {
     "operations sum to zero per payment and currency": """
         SELECT payment_id, currency, sum(amount) FROM operations
@@ -10,6 +12,8 @@ INVARIANTS = {
         SELECT a.id, a.balance, coalesce(o.total, 0) FROM accounts a
         LEFT JOIN (SELECT account_id, sum(amount) AS total FROM operations GROUP BY account_id) o ON o.account_id = a.id
         WHERE a.balance <> coalesce(o.total, 0)""",
+    imbalance.INVARIANT: """
+        SELECT currency, sum(balance) FROM accounts GROUP BY currency HAVING sum(balance) <> 0""",
     "an account's operations are dense, without gap or fork, up to last_seq": """
         SELECT a.id, a.last_seq, o.n, o.least, o.greatest FROM accounts a
         LEFT JOIN (SELECT account_id, count(*) AS n, count(DISTINCT account_seq) AS d, min(account_seq) AS least,

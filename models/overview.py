@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
+from models import imbalance
+from models.imbalance import Imbalance
 from models.pause import IS_OVER
 from models.payment_stuck import UNTRIED_SECONDS
 
@@ -50,6 +52,7 @@ class Overview(NamedTuple):
     windows: list[dict[str, Any]]
     slots: list[dict[str, Any]]
     counts: list[Count]
+    imbalances: list[Imbalance]
 
 
 SAMPLE = f"""
@@ -141,7 +144,7 @@ def overview(connection: Connection, span: str) -> Overview:
     series = _series(connection, SPANS["hour"], WINDOWS)
     slots = series.slots if span == "hour" else _series(connection, SPANS[span], ()).slots
     counts = [Count(*row) for row in connection.exec_driver_sql(COUNTS)]
-    return Overview(series.at, series.windows, slots, counts)
+    return Overview(series.at, series.windows, slots, counts, imbalance.last_seen(connection))
 
 
 def _series(connection: Connection, seconds: int, windows: Sequence[int]) -> Row[Any]:

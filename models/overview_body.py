@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from models import imbalance
 from models.overview import SPANS, STATES, Overview
 from models.representations import iso
 
@@ -17,6 +18,7 @@ def body(found: Overview, span: str) -> dict[str, Any]:
             {"name": count.name, "count": count.number, "is_exact": count.is_exact, "oldest_at": iso(count.oldest_at)}
             for count in found.counts
         ],
+        "imbalances": [imbalance.body(sum) for sum in found.imbalances],
     }
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import invariants, ledger_batch, pg_arrays
+from models import imbalance, invariants, ledger_batch, pg_arrays
 from models.breach import Breach
 from models.event import SETTLED
 from models.invariants import INVARIANTS
@@ -29,6 +29,7 @@ BREACHES_MAX = 100
 OF_ACCOUNTS = frozenset(
     {
         "an account's balance is the sum of its operations",
+        imbalance.INVARIANT,
         "an account's operations are dense, without gap or fork, up to last_seq",
         "each balance_after is the one before plus the amount",
         "what is held of an account is the sum of its open holds",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import structlog
 
-from models import audit, breach, checkpoint, client_timeout, freeze, invariants, ledger_batch, verification
+from models import audit, breach, checkpoint, client_timeout, freeze, imbalance, invariants, ledger_batch, verification
 from models.breach import Breach
 from models.checkpoint import Checkpoint, SigningKey
 from models.freeze import FreezeTarget
@@ -50,7 +50,7 @@ class Verified(NamedTuple):
 
 
 def run(engine: Engine, seconds: float = RUN_SECONDS, *, again: bool = True, freezes_max: int = 0) -> Verified:
-    """Verify what is new since the last run and, if `again`, some older batches and what was broken once more.
+    """Verify what is new since the last run and, if `again`, some older batches, what was broken, and the sums of all.
 
     The wallets of a new breach are frozen, unless as many as `freezes_max` are frozen for breaches already.
     """
@@ -58,7 +58,7 @@ def run(engine: Engine, seconds: float = RUN_SECONDS, *, again: bool = True, fre
     total = _slice(engine, freezes_max, again=again)
     while total.remains and time.monotonic() < deadline:
         total = total.then(_slice(engine, freezes_max, again=False))
-    return total
+    return _sums(engine).then(total) if again else total
 
 
 NOTHING = Verified(0, 0, 0, [], [], [], remains=False)
@@ -105,6 +105,24 @@ def _slice(engine: Engine, freezes_max: int, *, again: bool) -> Verified:
     _tell(new)
     remains = len(events) == verification.EVENTS_MAX or len(batches) == verification.BATCHES_MAX
     return Verified(len(events), len(batches), len(some.ids), new, found, list(healed.values()), remains)
+
+
+def _sums(engine: Engine) -> Verified:
+    """Add up the balances of each currency, and record those that do not sum to zero."""
+    with transaction(engine) as connection:
+        if not verification.try_lock(connection):
+            return NOTHING
+        sums = imbalance.look(connection)
+        found = [
+            Breach(imbalance.INVARIANT, one.currency, {"currency": one.currency, "sum": str(one.amount)})
+            for one in sums
+            if one.amount
+        ]
+        healed = breach.not_found_again(connection, [imbalance.INVARIANT], found)
+        breach.heal(connection, healed)
+        new = list(breach.record(connection, found).values())
+    _tell(new)
+    return NOTHING._replace(new=new, found=found, healed=list(healed.values()))
 
 
 def _lost(connection: Connection, at: Position, before: LedgerBatch | None) -> Iterator[Breach]:

@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from gateway.http.fields import Choice, Input
-from gateway.http.schemas import Output, one_of
+from gateway.http.schemas import Output, amount_text, one_of
 from models.overview import SPANS, WAITING
 
 
@@ -57,6 +57,14 @@ class OverviewCountSchema(Output):
     oldest_at = ma.fields.DateTime(allow_none=True)
 
 
+class ImbalanceSchema(Output):
+    """The sum of all balances of a currency, as the auditor last saw it: anything but zero is a breach."""
+
+    currency = ma.fields.String()
+    amount = amount_text()
+    looked_at = ma.fields.DateTime()
+
+
 class OverviewSchema(Output):
     """What was accepted and became of it, and what waits for whom."""
 
@@ -65,3 +73,4 @@ class OverviewSchema(Output):
     slot_seconds = ma.fields.Integer()
     slots = ma.fields.List(ma.fields.Nested(OverviewSlotSchema))
     counts = ma.fields.List(ma.fields.Nested(OverviewCountSchema))
+    imbalances = ma.fields.List(ma.fields.Nested(ImbalanceSchema))

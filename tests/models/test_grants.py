@@ -39,6 +39,7 @@ READ_BY_BOTH = {
         *("login_throttles", "charge_limits", "blocked_merchants"),
         *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
         *("assignments", "backlog_samples", "saved_views", "merchant_sums", "merchant_sum_positions"),
+        "imbalances",
         *("refund_totals", "payment_children", "ledger_batches", "breaches", "verification_positions"),
         *("receipt_keys", "checkpoints", "memberships", "invitations", "makers"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),

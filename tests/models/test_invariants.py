@@ -28,6 +28,7 @@ BULK = (
 BREAKS = {
     "operations sum to zero per payment and currency": [OPERATION.format("amount = amount + 1")],
     "an account's balance is the sum of its operations": [ACCOUNT.format("balance = balance + 1")],
+    "all balances of a currency sum to zero": [ACCOUNT.format("balance = balance + 1")],
     "an account's operations are dense, without gap or fork, up to last_seq": [
         OPERATION.format("account_seq = 9"),
         ACCOUNT.format("last_seq = last_seq + 1"),

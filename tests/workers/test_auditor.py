@@ -213,9 +213,9 @@ def test_breach_is_healed_when_it_is_not_found_again(
     more = "UPDATE accounts SET balance = balance + %(more)s WHERE id = %(rich)s"
     break_by_hand(superuser, more, verified | {"more": 1})
     full = auditor.run_full(shared_world.worker, lambda *_: None)
-    assert {one.subject for one in full.new} == {verified["rich"]}
+    assert {one.subject for one in full.new} == {"EUR", verified["rich"]}
     break_by_hand(superuser, more, verified | {"more": -1})
-    assert auditor.run_full(shared_world.worker, lambda *_: None).healed == [verified["rich"]]
+    assert set(auditor.run_full(shared_world.worker, lambda *_: None).healed) == {"EUR", verified["rich"]}
 
 
 def test_breach_is_acknowledged_once(shared_world: Builder, superuser: Engine) -> None:

@@ -31,6 +31,9 @@ def overview_command(span: str, as_json: bool) -> None:
     table.show(
         ("waits", "count", "oldest"), [_cells(count, ("name", "count", "oldest_at")) for count in body["counts"]]
     )
+    click.echo()
+    sums = [_cells(sum, ("currency", "amount", "looked_at")) for sum in body["imbalances"]]
+    table.show(("currency", "imbalance", "looked at"), sums)
 
 
 def _cells(row: dict[str, Any], names: tuple[str, ...]) -> list[str]:

@@ -11,6 +11,7 @@ from flask import Response, request
 from gateway.pages.api_calls import ApiAnswer, ApiCall
 from gateway.pages.charts import Chart, stacked
 from gateway.pages.console.pages import console
+from gateway.pages.decimals import minor
 from gateway.pages.formats import duration, moment, words
 from gateway.pages.rendering import query, redirect, render
 from gateway.pages.visitors import attempt, get, visitor
@@ -72,6 +73,13 @@ FIGURES = (
     *("waiting", "parked", "authorized_over_a_day", "undecided", "paused", "endpoints_failing", "webhooks_waiting"),
     *("reconciliation_exceptions", "breaches"),
 )
+
+
+class ImbalanceFigure(NamedTuple):
+    """What the balances sum to: "0", or the sums that are not, and since when that is known."""
+
+    sums: list[tuple[str, str]]
+    looked_at: str | None
 
 
 BACKLOG = (("seconds", "initiated", "seconds"),)
@@ -136,12 +144,20 @@ def _page(refused: ApiAnswer | None = None) -> Response:
         span=span,
         needed=[counts[name] for name in NEEDS_A_PERSON if counts[name]["count"]],
         figures=[counts[name] for name in FIGURES],
+        imbalance=imbalance(body["imbalances"]),
+        breaches=LINKS["breaches"].href,
         per_second=[_per_second(window, body["at"]) for window in body["windows"]],
         outcomes=stacked(body["slots"], STATES, times, "Payments accepted"),
         failures=_failures(body["slots"], times),
         is_estimate=any(slot["is_estimate"] for slot in body["slots"]),
         call=answer.call,
     )
+
+
+def imbalance(sums: list[dict[str, str]]) -> ImbalanceFigure:
+    """The figure of the sums, by the oldest look at them."""
+    broken = [(one["amount"], one["currency"]) for one in sums if minor(one["amount"])]
+    return ImbalanceFigure(broken, min((one["looked_at"] for one in sums), default=None))
 
 
 def _page_of(item: dict[str, Any]) -> str:

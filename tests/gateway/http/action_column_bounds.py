@@ -116,6 +116,7 @@ OURS = {
     "backlog_samples": "are_not_negative are_of_minutes",
     "merchant_sums": "are_not_negative are_of_quarters",
     "merchant_sum_positions": "are_not_negative",
+    "imbalances": "amount_is_whole",
     "rail_files": "are_named items_are_counted_unless_broken state_is_known",
     "commands": "are_a_users_or_the_banks decided_exactly_with_outcome kind_is_known only_ops_fail_and_resolve"
     " outcome_is_known",

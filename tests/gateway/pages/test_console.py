@@ -1,9 +1,13 @@
 """The pages of ops about payments: overview, list, one payment and its verbs, retries of many; as ops and auditor."""
 
+import re
+
 import pytest
 
+from embedded.postgres import Postgres
 from gateway.pages.console import payment, payments, retries
 from gateway.pages.console.payment_verbs import VERBS
+from models.imbalance import INVARIANT
 from models.rules.ops_actions import OpsAction
 from models.rules.state import State
 from models.rules.types import PaymentType
@@ -12,6 +16,8 @@ from tests.gateway.ops.payouts import answer, send, withdraw
 from tests.gateway.ops.stuck_payments import order, park
 from tests.gateway.ops.waiting_payments import WaitingPayments
 from tests.gateway.pages.browsers import Browser, alerts
+from tests.support import Database, past_the_triggers
+from workers import auditor
 
 HOSTILE = '"><img src=x onerror=alert(1)>'
 
@@ -261,3 +267,28 @@ def test_the_bank_is_shown_beside_ours_before_a_verb(
     assert "Answer unknown confirmed differs" in text
     assert "Reference of the bank – B 1 differs" in text
     assert text.index("The bank beside us") < text.index("Resolve")
+
+
+def test_the_overview_shows_what_the_auditor_found_out_of_balance(
+    api: ApiHarness, ops: Browser, client: ApiUser, postgres: Postgres, database: Database
+) -> None:
+    def figure() -> str:
+        [found] = re.findall(
+            r'<a class="figure( bad)?" href="([^"]+)"><small>Imbalance(.*?)</a>', ops.get("/console").text
+        )
+        assert found[1] == "/console/api?path=/v1/ops/breaches%3Fopen%3Dtrue"
+        return found[0] + re.sub("<[^>]+>", "", found[2])
+
+    wallet = client.wallet("5.00")
+    assert figure() == "–", "nobody has looked"
+    auditor.run(api.worker)
+    assert re.fullmatch(r", seen [-0-9 :]+0", figure())
+    change = "UPDATE accounts SET balance = balance + %s WHERE token = %s"
+    past_the_triggers(postgres, database.name, change, -7, wallet)
+    [found] = [one for one in auditor.run(api.worker).new if one.invariant == INVARIANT]
+    assert found.subject == "EUR"
+    assert re.fullmatch(r" bad, seen [-0-9 :]+−0\.07 EUR ?", figure())
+    past_the_triggers(postgres, database.name, change, 7, wallet)
+    assert "EUR" in auditor.run(api.worker).healed
+    body = api.person("ops").get("/v1/ops/overview").get_json()
+    assert {one["amount"] for one in body["imbalances"] if one["currency"] == "EUR"} == {"0.00"}

@@ -33,6 +33,8 @@ INSERT INTO assignments (id, kind, subject, since, given_at) VALUES
 INSERT INTO audit_log (actor, action, target, reason) VALUES ('ops', 'payments.note', 'x', 'the same words');
 """
 
+IMBALANCE = "INSERT INTO imbalances (currency, amount) VALUES ('JPY', {})"
+
 ATTACKS = {
     "item as ops take it": by_all(taken(), NO_BREAK),  # type: ignore[arg-type]
     "item of no kind": by_all(taken(kind="'lost'"), "assignments_kind_is_known"),
@@ -53,6 +55,11 @@ ATTACKS = {
     "sample between minutes": both(sample(minute="'2026-11-01T12:00:01Z'"), "backlog_samples_are_of_minutes"),
     "sample of less than nothing": both(sample(waiting="-1"), "backlog_samples_are_not_negative"),
     "sample without an end": both(sample(oldest_due_seconds="'NaN'"), "backlog_samples_are_not_negative"),
+    "sum as a worker sees it": Attack(IMBALANCE.format(1), NO_BREAK, NO_BREAK, DENIED),
+    **{
+        f"sum of {amount}": both(IMBALANCE.format(amount), "imbalances_amount_is_whole")
+        for amount in ("0.5", "'NaN'", "'Infinity'", "1e60")
+    },
     "note of other words": by_all(note("'other words'"), NO_BREAK),  # type: ignore[arg-type]
     "note written twice": by_all(note("'the same words'"), "audit_log_notes_once"),
 }
@@ -66,6 +73,8 @@ ASSIGNMENTS = {
 SAMPLES_AND_FILES = {
     ("INSERT", "backlog_samples"): {"minute", "waiting", "oldest_due_seconds"},
     ("UPDATE", "backlog_samples"): {"waiting", "oldest_due_seconds"},
+    ("INSERT", "imbalances"): {"currency", "amount"},
+    ("UPDATE", "imbalances"): {"amount", "looked_at"},
     ("INSERT", "rail_files"): {"id", "rail", "state", "name", "items"},
 }
 """Those that workers alone may write."""

@@ -65,7 +65,7 @@ def test_breach_is_listed_acknowledged_and_healed(
     broken = ops("verify", exit_code=1).output
     assert f"BROKEN: an account's balance is that after its newest operation: {account}\n" in broken
     listed = ops("breaches", "--json").output.splitlines()
-    assert {json.loads(line)["subject"] for line in listed} == {account}
+    assert {json.loads(line)["subject"] for line in listed} == {"EUR", account}
     assert account in ops("breaches").output
     ids = [json.loads(line)["id"] for line in listed]
     for id in ids:

@@ -1,0 +1,16 @@
+"""The key under which a payment was accepted is found by the payment; what balances sum to is kept."""
+
+from migrations import steps
+
+revision = "0042"
+down_revision = "0041"
+
+STEPS = ["1_keys", "2_imbalances"]
+
+
+def upgrade() -> None:
+    steps.run("console_heads", *STEPS)
+
+
+def downgrade() -> None:
+    steps.run("console_heads", "down")
