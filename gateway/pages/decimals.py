@@ -15,6 +15,11 @@ def difference(minuend: str, subtrahend: str) -> str:
     return decimal(minor(minuend) - minor(subtrahend), len(minuend.partition(".")[2]))
 
 
+def negated(amount: str) -> str:
+    """The amount with the other sign."""
+    return decimal(-minor(amount), len(amount.partition(".")[2]))
+
+
 def minor(amount: str) -> int:
     """The amount in minor units."""
     return int(amount.replace(".", ""))

@@ -38,6 +38,11 @@ SPANS = {"1": "Day", "7": "Week", "30": "30 days", "366": "Year"}
 DAYS = "30"
 
 
+def moved(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The accounts, each with what moved since the time that was asked for."""
+    return [{**row, "movement": difference(row["balance"], row["balance_at"])} for row in rows]
+
+
 @console.get("/accounts")
 def accounts() -> Response:
     """Technical accounts, or wallets, with what moved since midnight or the time that was asked for."""
@@ -51,7 +56,7 @@ def accounts() -> Response:
     return render(
         "console/accounts.html",
         answer.status,
-        rows=[{**row, "movement": difference(row["balance"], row["balance_at"])} for row in rows],
+        rows=moved(rows),
         page=answer.body if answer.is_ok else {},
         problem=None if answer.is_ok else answer.body,
         call=call,

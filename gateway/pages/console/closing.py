@@ -1,4 +1,4 @@
-"""/console/closing: the books of a month by the days of a time zone, and as a file."""
+"""/console/closing: how the books stand, those of a month by the days of a time zone, and as a file."""
 
 from calendar import monthrange
 from collections import defaultdict
@@ -7,8 +7,9 @@ from typing import Any
 from flask import Response
 
 from gateway.pages.api_calls import ApiCall
+from gateway.pages.console.accounts import ACCOUNTS, CODES, moved
 from gateway.pages.console.pages import console
-from gateway.pages.decimals import total
+from gateway.pages.decimals import minor, negated, total
 from gateway.pages.filters import ListFilter
 from gateway.pages.formats import month_now
 from gateway.pages.page_errors import PageError
@@ -26,7 +27,7 @@ BALANCES = ("opening", "debits", "credits", "closing")
 
 @console.get("/closing")
 def closing() -> Response:
-    """The closing of the month that was asked for; it reads all of the month, so none is shown unasked."""
+    """The closing of the month that was asked for, which reads all of it; unasked, how the books stand now."""
     values = _values()
     call = ApiCall("GET", CLOSING, values)
     answer = attempt(call) if "month" in query() else None
@@ -37,6 +38,7 @@ def closing() -> Response:
         closing=body,
         sums=_sums(body["trial_balance"]) if body else {},
         days=_days(values["month"]) if body else [],
+        standing=None if answer else _standing(),
         problem=answer.body if answer and not answer.is_ok else None,
         filter_values=values,
         filters=FILTERS,
@@ -69,6 +71,29 @@ def _sums(lines: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
         currency: {name: total(line[name] for line in of_currency) for name in BALANCES}
         for currency, of_currency in by_currency.items()
     }
+
+
+def _standing() -> dict[str, list[dict[str, Any]]]:
+    """By currency: our accounts that are not empty, then customers; balances when this month began in UTC, and now."""
+    asked = {"code": ",".join(CODES), "is_active": "true,false", "at": f"{month_now()}-01T00:00:00Z", "limit": "100"}
+    by_currency: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    has_more = True
+    while has_more:
+        page = get(ACCOUNTS, asked).body
+        has_more, asked["cursor"] = page["has_more"], page["next_cursor"]
+        for row in moved(page["data"]):
+            by_currency[row["currency"]].append(row)
+    return {currency: lines for currency, rows in sorted(by_currency.items()) if (lines := _lines(rows))}
+
+
+STANDING = ("balance_at", "movement", "balance")
+
+
+def _lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The accounts of a currency that are not empty, and customers, who have what these lack: all sum to zero."""
+    lines = [row for row in rows if any(minor(row[name]) for name in STANDING)]
+    customers = {name: negated(total(row[name] for row in lines)) for name in STANDING}
+    return [*sorted(lines, key=lambda row: row["code"]), {"code": None, **customers}] if lines else []
 
 
 def _days(month: str) -> list[dict[str, Any]]:

@@ -226,7 +226,10 @@ def test_the_audit_log_is_filtered_in_the_url_and_downloaded(console: Browser, o
 
 
 def test_a_month_is_closed_when_asked_for(console: Browser, api: ApiHarness, person: ApiUser) -> None:
-    assert "Trial balance" not in alerts(console.get("/console/closing"))
+    standing = alerts(console.get("/console/closing"))
+    assert "Trial balance" not in standing
+    [customers] = api.execute("SELECT sum(balance) FROM accounts WHERE owner_id IS NOT NULL AND currency = 'EUR'")
+    assert f"customers 0.00 EUR {customers / 100:,.2f} EUR {customers / 100:,.2f} EUR" in standing
     [month] = api.execute("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')")
     page = console.get(f"/console/closing?month={month}&timezone=Africa/Douala")
     text = alerts(page)
