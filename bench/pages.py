@@ -78,6 +78,7 @@ FILES = frozenset(
         "/console/closing.<suffix>",
         "/console/bulks/<kind>/<id>/lines.csv",
         "/console/payments/<id>/payment.json",
+        "/console/rails/<rail>/files/<id>",
     }
 )
 """What is downloaded or streamed, and no page: it may be long."""

@@ -1,5 +1,7 @@
 """Rails as ops see them: what each has to tell its bank, was told and does not know, and the files it exchanged."""
 
+import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -7,9 +9,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
-from models import keyset, pg_arrays
+from models import audit, keyset
+from models.audit import Actor
 from models.keyset import START, Cursor
 from models.pause import IS_OVER
+from models.records import record
 from models.representations import iso
 
 COUNTED_MAX = 10_000
@@ -19,6 +23,12 @@ FILES_DAYS = 1
 """Days whose files are counted."""
 
 FILE_STATES = ("written", "read", "broken")
+BROKEN = "broken"
+
+CONTENT_BYTES_MAX = 8 * 1024 * 1024
+"""Of a file whose content is kept: a rail reads none that is larger."""
+
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]|^\.+", re.ASCII)
 
 
 class RailStatus(NamedTuple):
@@ -89,15 +99,19 @@ def rails(connection: Connection) -> list[RailStatus]:
 
 
 class BankFile(NamedTuple):
-    """A file that was written for a bank or came from it; `items` are what is in it, None of one that is broken."""
+    """A file that was written for a bank or came from it; `items` are what is in it, None of one that is broken.
+
+    `content` is None of one that is too large to be kept.
+    """
 
     state: str
     name: str
     items: int | None
+    content: bytes | None = None
 
 
 class KeptFile(NamedTuple):
-    """A file as it is kept."""
+    """A file as it is kept; `bytes` and `sha256` are None if its content is not."""
 
     id: str
     rail: str
@@ -105,26 +119,67 @@ class KeptFile(NamedTuple):
     name: str
     items: int | None
     noted_at: datetime
-
-
-FILE = pg_arrays.Columns("file", "id uuid, state text, name text, items integer")
+    bytes: int | None
+    sha256: str | None
 
 
 def note_files(connection: Connection, rail: str, files: Sequence[BankFile]) -> None:
-    """Keep which files the rail wrote and read; what is kept already stays as it is."""
-    connection.exec_driver_sql(
-        f"INSERT INTO rail_files (rail, {FILE.names}) SELECT %(rail)s, * FROM {FILE.unnest} ON CONFLICT DO NOTHING",
-        {"rail": rail, **FILE.parameters(files, id=[str(uuid7()) for _ in files])},
-    )
+    """Keep which files the rail wrote and read, with their content; what is kept already stays as it is."""
+    for file in files:
+        id = str(uuid7())
+        is_new = connection.exec_driver_sql(
+            "INSERT INTO rail_files (id, rail, state, name, items) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (id, rail, file.state, file.name, file.items),
+        ).rowcount
+        if is_new and file.content is not None and len(file.content) <= CONTENT_BYTES_MAX:
+            connection.exec_driver_sql(
+                "INSERT INTO rail_file_contents (file_id, content, hash) VALUES (%s, %s, %s)",
+                (id, file.content, hashlib.sha256(file.content).digest()),
+            )
+
+
+FILE = """
+SELECT f.id::text, f.rail, f.state, f.name, f.items, f.noted_at, octet_length(c.content) AS bytes,
+       encode(c.hash, 'hex') AS sha256
+FROM rail_files f LEFT JOIN rail_file_contents c ON c.file_id = f.id
+"""
 
 
 def files(
     connection: Connection, limit: int, at: Cursor = START, *, rail: str, states: list[str] | None = None
 ) -> list[KeptFile]:
     """The files of a rail, newest first."""
-    query = "SELECT f.id::text, f.rail, f.state, f.name, f.items, f.noted_at FROM rail_files f"
     conditions = {"f.rail = %s": rail, "f.state = ANY(%s)": states}
-    return keyset.page(connection, KeptFile, query, conditions, limit, at, key="f.id")
+    return keyset.page(connection, KeptFile, FILE, conditions, limit, at, key="f.id")
+
+
+def file(connection: Connection, id: str) -> KeptFile | None:
+    """The file, if there is one of this id whose content is kept."""
+    query = f"{FILE} WHERE f.id = %s AND c.file_id IS NOT NULL"
+    return record(KeptFile, connection.exec_driver_sql(query, (id,)))
+
+
+def saved_name(kept: KeptFile) -> str:
+    """The name under which a file is saved: a bank chose it, and no folder or header is to be fooled by it."""
+    return _NOT_IN_A_NAME.sub("_", kept.name)
+
+
+class ContentDiffers(Exception):
+    """What is kept of a file has no longer the hash that was written beside it."""
+
+
+def download(connection: Connection, actor: Actor, kept: KeptFile) -> bytes:
+    """What is in the file, which has names and account numbers: who reads it is in the audit log.
+
+    Raises ContentDiffers.
+    """
+    query = "SELECT content FROM rail_file_contents WHERE file_id = %s"
+    content = bytes(connection.exec_driver_sql(query, (kept.id,)).scalar_one())
+    if hashlib.sha256(content).hexdigest() != kept.sha256:
+        raise ContentDiffers(kept.id)
+    named = {name: getattr(kept, name) for name in ("rail", "state", "name", "sha256")}
+    audit.note(connection, actor, "rail_files.download", kept.id, after=named)
+    return content
 
 
 def body(rail: RailStatus) -> dict[str, Any]:

@@ -46,3 +46,5 @@ class RailFileSchema(Output):
     name = ma.fields.String()
     items = ma.fields.Integer(allow_none=True)
     noted_at = ma.fields.DateTime()
+    bytes = ma.fields.Integer(allow_none=True)
+    sha256 = ma.fields.String(allow_none=True)

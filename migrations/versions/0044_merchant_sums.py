@@ -3,7 +3,7 @@
 from migrations import steps
 
 revision = "0044"
-down_revision = "0042"
+down_revision = "0043"
 
 STEPS = ["1_merchant_sums"]
 

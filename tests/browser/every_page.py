@@ -55,6 +55,7 @@ def values(scene: Scene) -> dict[str, dict[str, str]]:
     scene.post("client", "/v1/api-keys", name=HOSTILE, scopes=["payments:read"])
     scene.post("ops", f"/v1/ops/payments/{scene.charge}/notes", text=HOSTILE)
     subjects.adjustment(scene)
+    subjects.rail_file(scene)
     payout, parked, retried = subjects.payout(scene), subjects.parked(scene), subjects.parked(scene)
     scene.post("ops", f"/v1/ops/payments/{payout}/ask", reason=HOSTILE)
     common = {

@@ -95,6 +95,19 @@ def statement(scene: Scene) -> str:
     return str(scene.upload("ops", "/v1/ops/reconciliations", "text/csv", statement_lines())["id"])
 
 
+def rail_file(scene: Scene) -> None:
+    """A file of the rail whose content is kept, under a name that a bank might choose."""
+    id = new_id()
+    scene.sql(
+        "INSERT INTO rail_files (id, rail, state, name, items) VALUES (%s, %s, 'read', %s, 3)",
+        *(id, RAIL, f"{scene.mark}-{HOSTILE}.xml"),
+    )
+    scene.sql(
+        "INSERT INTO rail_file_contents (file_id, content, hash) VALUES (%s, %s, sha256(%s))",
+        *(id, b"<Document/>", b"<Document/>"),
+    )
+
+
 def quote(scene: Scene, person: str) -> str:
     """The id of a quote of this person's."""
     scene.sql(RATE, CURRENCY, HOSTILE)

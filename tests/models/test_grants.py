@@ -34,7 +34,7 @@ READ_BY_BOTH = {
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
         *("payment_references", "events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
         *("commission_terms", "exchange_rates", "quotes", "adjustments", "bulks", "bank_accounts"),
-        *("instructions", "returns", "rail_positions", "rail_files", "inquiries", "resolutions"),
+        *("instructions", "returns", "rail_positions", "rail_files", "rail_file_contents", "inquiries", "resolutions"),
         *("bank_statements", "bank_statement_lines", "bank_statement_counts"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
         *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),

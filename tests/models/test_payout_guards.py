@@ -31,8 +31,17 @@ def names(shared_world: Builder) -> dict[str, str]:
         assert bank_return.give_back(connection, 9) == 1
         bank_return.keep(connection, "r", [Return("2", ids[1], 4), Return("3", ids[1], 4)])
         payout.move_position(connection, "r", "9")
-        rail.note_files(connection, "r", [BankFile("read", "kept.xml", 1)])
-    return {"open": ids[0], "done": ids[1], "ann": ann, "rich": rich, "wire": wire}
+        rail.note_files(connection, "r", [BankFile("read", "kept.xml", 1, b"<a/>"), BankFile("read", "bare.xml", 1)])
+        with_content, bare = sorted(rail.files(connection, 2, rail="r"), key=lambda file: file.bytes is None)
+    return {
+        "kept": with_content.id,
+        "bare": bare.id,
+        "open": ids[0],
+        "done": ids[1],
+        "ann": ann,
+        "rich": rich,
+        "wire": wire,
+    }
 
 
 def kept(**columns: str) -> str:
@@ -57,6 +66,11 @@ def command(kind: str, **columns: str) -> str:
 def file(**columns: str) -> str:
     values = {"id": "%(new)s", "rail": "'r'", "state": "'read'", "name": "'a.xml'", "items": "1"} | columns
     return insert("rail_files", values)
+
+
+def content(text: str = "'x'::bytea", **columns: str) -> str:
+    values = {"file_id": "%(bare)s", "content": text, "hash": f"sha256({text})"} | columns
+    return insert("rail_file_contents", values)
 
 
 def gave_back(assignments: str, bank_id: str) -> str:
@@ -129,7 +143,16 @@ ATTACKS = [
     ("rail_files_items_are_counted_unless_broken", file(state="'broken'"), WORKER_MAY_TRY),
     ("rail_files_are_append_only", "UPDATE rail_files SET items = 2", OWNER_ALONE),
     ("rail_files_are_append_only", "DELETE FROM rail_files", OWNER_ALONE),
-    ("rail_files_are_never_truncated", "TRUNCATE rail_files", OWNER_ALONE),
+    ("rail_files_are_never_truncated", "TRUNCATE rail_files CASCADE", OWNER_ALONE),
+    (NO_BREAK, content(), WORKER_MAY_TRY),
+    (NO_BREAK, content("repeat('x', 8388608)::bytea"), WORKER_MAY_TRY),
+    ("rail_file_contents_are_bounded", content("repeat('x', 8388609)::bytea"), WORKER_MAY_TRY),
+    ("rail_file_contents_have_their_hash", content(hash="sha256('y')"), WORKER_MAY_TRY),
+    ("rail_file_contents_pkey", content(file_id="%(kept)s"), WORKER_MAY_TRY),
+    ("rail_file_contents_file_id_fkey", content(file_id="%(new)s"), WORKER_MAY_TRY),
+    ("rail_file_contents_are_append_only", "UPDATE rail_file_contents SET content = ''", OWNER_ALONE),
+    ("rail_file_contents_are_append_only", "DELETE FROM rail_file_contents", OWNER_ALONE),
+    ("rail_file_contents_are_never_truncated", "TRUNCATE rail_file_contents", OWNER_ALONE),
     ("commands_are_a_users_or_the_banks", command("cancel"), {}),
     ("commands_are_a_users_or_the_banks", command("confirm", user_id="%(ann)s"), {
         "worker": DENIED, "gateway": "commands_of_the_bank_are_the_workers",

@@ -70,6 +70,19 @@ class FileArgument(click.ParamType):
             return self.fail("not a path", param, ctx)
 
 
+class FolderArgument(click.ParamType):
+    """The path of an existing folder."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path."""
+        try:
+            return Path(value) if value and Path(value).is_dir() else self.fail("not a folder", param, ctx)
+        except (OSError, ValueError):
+            return self.fail("not a path", param, ctx)
+
+
 CURRENCY = PatternArgument("currency", r"[A-Z][A-Z0-9]{2,11}")
 WALLET = PatternArgument("wallet token", r"wal_[A-Za-z0-9_-]{22,64}")
 WALLET_OR_ID = PatternArgument(

@@ -1,4 +1,4 @@
-"""Notes in the database which files a rail wrote for its bank, and which of the bank's it read."""
+"""Keeps the files that a rail wrote for its bank, and those of the bank that it read, in the database."""
 
 from models import rail as rails
 from models.session import Engine, transaction
@@ -13,7 +13,7 @@ NAME_LENGTH_MAX = 100
 
 
 def note(engine: Engine, rail: Rail) -> None:
-    """Keep the names of the rail's files; after a crash those of its last seconds are in the log alone."""
+    """Keep the rail's files; after a crash those of its last seconds are in the log and the rail's folders alone."""
     if not isinstance(rail, FileRail) or not rail.handled_files:
         return
     files = rail.handled_files[:FILES_MAX]

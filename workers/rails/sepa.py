@@ -35,6 +35,9 @@ BATCH_MAX = 500
 ITEMS_MAX = 500
 """Updates per page: each page is written in one transaction."""
 
+HANDLED_BYTES_MAX = 32 * 1024 * 1024
+"""Of handled files that are in memory until they are kept in the database; no further one is read before."""
+
 PENDING = PayoutAnswer(PayoutState.PENDING, "it is in a file for the bank")
 NOT_FOUND = PayoutAnswer(PayoutState.NOT_FOUND, "it is in no file for the bank")
 BUSY = PayoutAnswer(PayoutState.UNKNOWN, "another process writes to the outbox")
@@ -79,11 +82,14 @@ class SepaRail:
         hash, _, count = position.partition(" ")
         try:
             for file in self._inbox.files():
+                if sum(len(handled.content or b"") for handled in self.handled_files) >= HANDLED_BYTES_MAX:
+                    break
                 items, start = self._items(file), int(count) if file.hash == hash else 0
                 if items is None:
-                    self.handled_files.append(BankFile(BROKEN, self._inbox.put_away(file, BROKEN), None))
+                    self.handled_files.append(BankFile(BROKEN, self._inbox.put_away(file, BROKEN), None, file.data))
                 elif start >= len(items):
-                    self.handled_files.append(BankFile("read", self._inbox.put_away(file, DONE), len(items)))
+                    name = self._inbox.put_away(file, DONE)
+                    self.handled_files.append(BankFile("read", name, len(items), file.data))
                     log.info("file of the bank read", file=file.path.name, items=len(items))
                 else:
                     page = items[start : start + ITEMS_MAX]
@@ -108,7 +114,7 @@ class SepaRail:
                 return {payouts[0].payment_id: PayoutAnswer(PayoutState.REJECTED, "it does not fit pain.001")}
             return {id: answer for payout in payouts for id, answer in self._write([payout]).items()}
         self._outbox.write(message_id, data, keys)
-        self.handled_files.append(BankFile("written", f"{message_id}.xml", len(keys)))
+        self.handled_files.append(BankFile("written", f"{message_id}.xml", len(keys), data))
         log.info("file for the bank written", message=message_id, payments=len(keys))
         return {}
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import structlog
 
 from models.iso20022 import InvalidFile
+from models.rail import CONTENT_BYTES_MAX
 from workers.rails.sepa_files import keys_in
 
 log = structlog.get_logger("sepa")
 
-FILE_BYTES_MAX = 8 * 1024 * 1024
+FILE_BYTES_MAX = CONTENT_BYTES_MAX
 """About ten thousand entries, read in about five seconds; a larger file counts as invalid."""
 
 NAME_LENGTH_KEPT = 60

@@ -53,6 +53,7 @@ WITH_MEDIA_TYPE = {
     "text/csv": ("Content-Disposition", "Rows-Max"),
     "application/x-ndjson": ("Content-Disposition", "Rows-Max"),
     "text/event-stream": ("X-Accel-Buffering",),
+    **dict.fromkeys(("application/xml", "application/octet-stream"), ("Content-Disposition",)),
 }
 
 WITH_PROBLEM = {

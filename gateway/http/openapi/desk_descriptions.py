@@ -19,6 +19,8 @@ DESK_DESCRIPTIONS: dict[str, str] = {
     "RailFile.state": "Whether it is `written` for the bank, `read` of what it sent, or `broken`: set aside unread.",
     "RailFile.name": "The name of the file, as the rail keeps it.",
     "RailFile.items": "Payouts in a file that was written, answers and returns in one that was read; null if broken.",
+    "RailFile.bytes": "Its size; null if its content is not kept.",
+    "RailFile.sha256": "The SHA-256 of its content; null if that is not kept.",
     "OpsEndpoint.user": "The id of the user whose endpoint it is.",
     "OpsEndpoint.owner": "The name of that user.",
     "OpsEndpoint.state": "Whether it gets its events: `failing` if its last call failed, `disabled` by us.",

@@ -162,6 +162,8 @@ VALUES: dict[str, Any] = {
     "Status.paused": 0,
     "rail": "sepa",
     "RailFile.name": "9f86d081884c7d659a2feaa0c55ad015.xml",
+    "RailFile.bytes": 2048,
+    "RailFile.sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "rate": "1.0837",
     "Payment.rate": None,
     "reason": "Asked for by the customer",
@@ -245,6 +247,7 @@ SHOWN = {
 TEXTS = {
     ("text/event-stream", ""): 'retry: 2000\nid: 42\nevent: payment.completed\ndata: {"id":"42"}\n\n',
     ("text/html", ""): "<!doctype html>…",
+    ("application/octet-stream", ""): "…",
     ("application/xml", ""): '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.09">…</Document>',
     ("application/xml", "create_ops_reconciliation"): (
         '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">…</Document>'

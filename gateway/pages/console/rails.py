@@ -9,7 +9,7 @@ from gateway.pages.console.pages import console
 from gateway.pages.filters import ListFilter, chips, chosen
 from gateway.pages.rendering import query, redirect, render
 from gateway.pages.verbs import REASON, Verb, VerbField, offered
-from gateway.pages.visitors import attempt, get, visitor
+from gateway.pages.visitors import attempt, download, get, visitor
 
 PATH = "/console/rails"
 PAGE_LENGTH = "50"
@@ -17,6 +17,7 @@ SCOPES = ("rail", "type", "merchant", "currency")
 """What a pause is of, one of them; each is a member of the request."""
 
 FILE_STATES = ("written", "read", "broken")
+MEDIA_TYPES = "application/xml, application/octet-stream"
 FILTERS = (ListFilter("state", "State", FILE_STATES),)
 
 PAUSE = Verb(
@@ -77,6 +78,12 @@ def rail_files(rail: str) -> Response:
         chips=chips(asked, FILTERS),
         call=answer.call,
     )
+
+
+@console.get("/rails/<rail>/files/<id>")
+def rail_file(rail: str, id: str) -> Response:
+    """A file as it was written or read."""
+    return download(f"/v1/ops/rails/{rail}/files/{id}/content", {}, MEDIA_TYPES)
 
 
 def _pause_call(form: Mapping[str, str]) -> ApiCall:

@@ -123,6 +123,7 @@ CALLS = {
     "ops: related": ("GET", f"/v1/ops/payments/{ID}/related", None),
     "ops: rails": ("GET", "/v1/ops/rails", None),
     "ops: rail's files": ("GET", "/v1/ops/rails/sepa/files", None),
+    "ops: rail's content": ("GET", f"/v1/ops/rails/sepa/files/{ID}/content", None),
     "ops: endpoints": ("GET", "/v1/ops/webhook-endpoints", None),
     "ops: endpoint": ("GET", f"/v1/ops/webhook-endpoints/{ID}", None),
     "ops: resend many": (

@@ -99,6 +99,7 @@ MATRIX = {
     "ops: related":       (401, 403, 403, 404, 404),
     "ops: rails":         (401, 403, 403, 200, 200),
     "ops: rail's files":  (401, 403, 403, 200, 200),
+    "ops: rail's content": (401, 403, 403, 404, 404),
     "ops: endpoints":     (401, 403, 403, 200, 200),
     "ops: endpoint":      (401, 403, 403, 404, 404),
     "ops: resend many":   (401, 403, 403, 404, 403),

@@ -118,6 +118,7 @@ OURS = {
     "merchant_sum_positions": "are_not_negative",
     "imbalances": "amount_is_whole",
     "rail_files": "are_named items_are_counted_unless_broken state_is_known",
+    "rail_file_contents": "are_bounded have_their_hash",
     "commands": "are_a_users_or_the_banks decided_exactly_with_outcome kind_is_known only_ops_fail_and_resolve"
     " outcome_is_known",
     "inquiries": "answer_is_known answered_exactly_with_answer known_answer_is_known",

@@ -60,13 +60,14 @@ def test_a_bulk_shows_the_states_of_its_lines_and_what_failed_as_a_file(api: Api
 
 
 def test_rails_show_what_the_bank_knows_and_their_files(
-    api: ApiHarness, ops: Browser, client: ApiUser, customer_wallet: str
+    api: ApiHarness, ops: Browser, auditor: Browser, client: ApiUser, customer_wallet: str
 ) -> None:
     send(api, withdraw(api, client, customer_wallet))
     with transaction(api.worker) as connection:
         connection.exec_driver_sql("INSERT INTO rail_positions (rail, position) VALUES ('r', '1')")
         for _ in range(2):  # what is noted twice is there once
-            rail.note_files(connection, "r", [BankFile("written", f"{HOSTILE}.xml", 3), BankFile("broken", "b", None)])
+            kept = [BankFile("written", f"{HOSTILE}.xml", 3, b"<Document/>"), BankFile("broken", "b", None)]
+            rail.note_files(connection, "r", kept)
     page = ops.page("/console/rails")
     assert page.all("a", href="/console/rails/r?state=written")
     [row] = [one for one in api.person("auditor").get("/v1/ops/rails").get_json()["data"] if one["rail"] == "r"]
@@ -78,6 +79,13 @@ def test_rails_show_what_the_bank_knows_and_their_files(
     assert HOSTILE in files.text
     assert not files.all("img")
     assert ops.get("/console/rails/NONE", 404)
+    [link] = [str(one["href"]) for one in files.all("a") if "/files/" in str(one.get("href"))]
+    for reader in (ops, auditor):
+        file = reader.get(link)
+        assert (file.data, file.mimetype) == (b"<Document/>", "application/xml")
+        assert file.headers["Content-Disposition"].startswith("attachment;")
+    assert "not kept" in files.text
+    assert ops.get("/console/rails/other/files/" + link.rpartition("/")[2], 404)
 
 
 def test_pausing_and_resuming_with_a_reason(api: ApiHarness, ops: Browser, auditor: Browser, merchant: ApiUser) -> None:

@@ -76,5 +76,6 @@ SAMPLES_AND_FILES = {
     ("INSERT", "imbalances"): {"currency", "amount"},
     ("UPDATE", "imbalances"): {"amount", "looked_at"},
     ("INSERT", "rail_files"): {"id", "rail", "state", "name", "items"},
+    ("INSERT", "rail_file_contents"): {"file_id", "content", "hash"},
 }
 """Those that workers alone may write."""

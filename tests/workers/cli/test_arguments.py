@@ -52,6 +52,7 @@ VALID = {
     "rail": "sepa",
     "resolution_id": str(uuid4()),
     "statement_id": str(uuid4()),
+    "file_id": str(uuid4()),
     "outcome": "not_paid",
     "seconds": "60",
     "limit": "10",

@@ -82,6 +82,7 @@ SERVED = {
     "delete_ops_saved_view": "ops delete-view",
     "list_ops_rails": "ops rails",
     "list_ops_rail_files": "ops rail-files",
+    "get_ops_rail_file_content": "ops rail-file",
     "list_ops_webhook_endpoints": "ops webhook-endpoints",
     "get_ops_webhook_endpoint": "ops webhook-endpoints",
     "redeliver_ops_webhook_endpoint": "ops redeliver-range",

@@ -1,6 +1,7 @@
 """`flask ops overview` and `flask ops related`, as ops call them."""
 
 import json
+from pathlib import Path
 
 from models import payout, rail
 from models.overview import SPANS
@@ -30,10 +31,32 @@ def test_rails_and_their_files(flask: Run, books: Books) -> None:
         rail.note_files(connection, "sepa", [BankFile("written", "a.xml", 3), BankFile("broken", "b.xml", None)])
     assert json.loads(flask("ops", "rails", "--json").output)["files"] == {"written": 1, "read": 0, "broken": 1}
     assert "sepa" in flask("ops", "rails").output
-    assert flask("ops", "rail-files", "sepa", "--state", "written").output.splitlines()[1].split()[1:] == [
+    assert flask("ops", "rail-files", "sepa", "--state", "written").output.splitlines()[1].split()[2:] == [
         *("written", "3", "a.xml")
     ]
     assert json.loads(flask("ops", "rail-files", "sepa", "--state", "broken", "--json").output)["items"] is None
+
+
+def test_file_of_a_rail_is_downloaded_to_stdout_or_a_folder(flask: Run, books: Books, tmp_path: Path) -> None:
+    content = b"<Document/>\xff\0"
+    with transaction(books.worker) as connection:
+        rail.note_files(connection, "sepa", [BankFile("read", "../../a.xml", 1, content), BankFile("read", "b", 1)])
+    rows = [json.loads(line) for line in flask("ops", "rail-files", "sepa", "--json").output.splitlines()]
+    ids = {row["name"]: row["id"] for row in rows}
+    kept = ids["../../a.xml"]
+    assert flask("ops", "rail-file", kept).stdout_bytes == content
+    assert f"{len(content)} bytes" in flask("ops", "rail-file", kept, "--folder", str(tmp_path)).output
+    [path] = tmp_path.iterdir()
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (content, 0o600)
+    assert "File exists" in flask("ops", "rail-file", kept, "--folder", str(tmp_path), fails=True).output
+    path.unlink()
+    body = json.loads(flask("ops", "rail-file", kept, "--folder", str(tmp_path), "--json").output)
+    assert body == next(row for row in rows if row["id"] == kept)
+    assert "--json needs --folder" in flask("ops", "rail-file", kept, "--json", fails=True).output
+    assert "not a folder" in flask("ops", "rail-file", kept, "--folder", str(path), fails=True).output
+    for id in (ids["b"], new_id()):
+        assert "there is no content of a file" in flask("ops", "rail-file", id, fails=True).output
+    assert audited(books, kept) == [("shell", "rail_files.download", None)] * 4
 
 
 def test_webhooks_are_listed_and_sent_again(flask: Run, books: Books) -> None:

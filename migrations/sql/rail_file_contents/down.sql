@@ -1,0 +1,1 @@
+DROP TABLE rail_file_contents;
