@@ -170,6 +170,13 @@ INVARIANTS = {
             JOIN payments p ON p.id = o.payment_id AND p.user_id = a.owner_id AND p.type IN ('charge', 'refund')
             GROUP BY 1, 2) o ON (o.account_id, o.quarter) = (s.account_id, s.quarter)
         WHERE (s.gross, s.commission, s.refunds) IS DISTINCT FROM (o.gross, o.commission, o.refunds)""",
+    "what is counted of final payments is what there is": """
+        SELECT type, state, currency, failure_code, k.number, p.number AS there FROM final_payment_counts k FULL JOIN (
+            SELECT p.type, p.state, p.currency, coalesce(p.failure_code, '') AS failure_code, count(*) AS number
+            FROM event_positions r JOIN events e ON (e.xact, e.sequence) <= (r.xact, r.sequence)
+                AND e.name IN ('payment.completed', 'payment.failed')
+            JOIN payments p ON p.id = e.subject_id WHERE r.reader = 'counts' GROUP BY 1, 2, 3, 4
+        ) p USING (type, state, currency, failure_code) WHERE k.number IS DISTINCT FROM p.number""",
     "what is held of an account is the sum of its open holds": """
         SELECT a.id, a.held, h.total FROM accounts a LEFT JOIN (
             SELECT source_id, sum(amount) AS total FROM (

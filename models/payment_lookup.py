@@ -12,14 +12,9 @@ from models.payment_stuck import StuckFilter, StuckPayment
 from models.records import records
 
 OPEN_WITH_ERROR = " UNION ALL ".join(
-    f"SELECT e.id FROM payments e WHERE {criterion} AND {{error}}"
-    for criterion in (
-        "e.parked_at IS NOT NULL",
-        "e.state = 'INITIATED' AND e.parked_at IS NULL",
-        "e.state = 'AUTHORIZED' AND e.parked_at IS NULL",
-    )
+    f"SELECT e.id FROM payments e WHERE {criterion} AND {{error}}" for criterion in payment_stuck.OPEN_CRITERIA
 )
-"""A payment that becomes final has no last error any more: each criterion has an index of open payments."""
+"""A payment that becomes final has no last error any more."""
 
 SIDES = ("source", "target")
 

@@ -185,26 +185,25 @@ def search(
 def count(connection: Connection, of: Search, limit: int, scanned_max: int) -> tuple[int, bool]:
     """Number of payments of the search, up to `limit`; and whether it looked at all of them.
 
-    Of each keyset only the newest `scanned_max` are tested by conditions without an index.
+    At most `scanned_max` are tested by conditions without an index, the newest of each keyset.
     """
     columns, keysets, query, parameters = of
     bounds = {CREATED_FROM: query.created_from is not None, CREATED_BEFORE: query.created_before is not None}
     applying = [condition for condition, applies in bounds.items() if applies]
     keyed = all_of([*applying, *_tests(columns, query.filters, is_keyed=True)])
     tests = _tests(columns, query.filters, is_keyed=False)
-    scanned_max = scanned_max if tests else limit
+    most = scanned_max // len(keysets) if tests else limit
     parts = []
-    for keyset in keysets:
-        scanned = f"SELECT p.* FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id DESC LIMIT {scanned_max}"
-        tested = f"SELECT p.id, {all_of(tests)} AS fits FROM ({scanned}) AS p"
+    for number, keyset in enumerate(keysets):
+        scanned = f"SELECT p.* FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id DESC LIMIT {most}"
+        tested = f"SELECT p.id, {all_of(tests)} AS fits, {number} AS keyset FROM ({scanned}) AS p"
         if keyset.each_own:
-            tested = (
-                f"SELECT k.id, k.fits FROM accounts a CROSS JOIN LATERAL ({tested}) k WHERE a.owner_id = %(user_id)s"
-            )
-        parts.append(f"({tested})")
+            tested = f"SELECT k.* FROM accounts a CROSS JOIN LATERAL ({tested}) k WHERE a.owner_id = %(user_id)s"
+        parts.append(f"({tested} LIMIT {most})")
+    fitting = "count(*)" if len(parts) == 1 else "count(DISTINCT id)"  # one may be in several keysets
+    sizes = ", ".join(f"count(*) FILTER (WHERE keyset = {number})" for number in range(len(parts)))
     statement = (
-        f"{BY_ROWS}SELECT count(*) FILTER (WHERE fits), count(*) FROM (SELECT id, bool_or(fits) AS fits"
-        f" FROM ({' UNION ALL '.join(parts)}) AS found GROUP BY id) AS payments"
+        f"{BY_ROWS}SELECT {fitting} FILTER (WHERE fits), greatest({sizes}) FROM ({' UNION ALL '.join(parts)}) AS found"
     )
     named = {
         **parameters,
@@ -212,8 +211,8 @@ def count(connection: Connection, of: Search, limit: int, scanned_max: int) -> t
         "created_before": query.created_before,
         **{f"filter_{number}": condition.value for number, condition in enumerate(query.filters)},
     }
-    number, scanned = connection.exec_driver_sql(statement, named).one()
-    return min(number, limit), not tests or scanned < scanned_max
+    found, largest = connection.exec_driver_sql(statement, named).one()
+    return min(found, limit), not tests or largest < most
 
 
 def _tests(columns: Mapping[str, Column], filters: Sequence[Filter], *, is_keyed: bool) -> list[str]:

@@ -112,6 +112,13 @@ SELECT id::text, type, user_id::text, amount, currency, (SELECT digits FROM curr
 
 STUCK = f"{COLUMNS} FROM payments"
 
+OPEN_CRITERIA = (
+    "parked_at IS NOT NULL",
+    "state = 'INITIATED' AND parked_at IS NULL",
+    "state = 'AUTHORIZED' AND parked_at IS NULL",
+)
+"""Payments that are not final: each criterion has an index of its own."""
+
 OPEN = f"{COLUMNS} FROM (SELECT * FROM payments WHERE {{criterion}} OFFSET 0) AS payments"
 """Payments of a criterion that an index of open payments answers, before other conditions (OFFSET 0): those may hold
 for none of them, and a search in the order of ids would read all payments to find that out.

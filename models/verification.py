@@ -43,6 +43,7 @@ OF_BULKS = frozenset(
         "an atomic bulk is held or refused as a whole",
         "every bulk that is final has its event",
         "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists",
+        "what is counted of final payments is what there is",
         "what is summed up of a merchant's wallet is what its operations come to",
     }
 )
@@ -58,6 +59,7 @@ OF_RECORDS = frozenset(
         "every event names whom it concerns",
         "every refund and return is listed with what it gives back",
         "every transition has its event",
+        "what is counted of final payments is what there is",
         "what is summed up of a merchant's wallet is what its operations come to",
     }
 )

@@ -25,7 +25,7 @@ from celery_config import (
 from models import backlog, login_throttle, partitions, payment, selection, webhook_queue
 from models.heartbeat import BEAT
 from models.session import Contention, DatabaseUnavailable, NoPartition, StatementTimeout, transaction
-from workers import auditor, merchant_sums, process, task_loop
+from workers import auditor, final_counts, merchant_sums, process, task_loop
 from workers.posting import batches
 
 log = structlog.get_logger("tasks")
@@ -151,9 +151,10 @@ def verify() -> None:
 
 @app.task(name=SUM_UP)
 def sum_up() -> None:
-    """Sum up what merchants took in, and ring again for what is left."""
+    """Sum up what merchants took in, count what became final, and ring again for what is left."""
     with _exclusive(SUM_UP):
-        if merchant_sums.sum_up(process.engine()):
+        remains = [sum_up(process.engine()) for sum_up in (merchant_sums.sum_up, final_counts.count_up)]
+        if any(remains):
             publish(task=SUM_UP)  # other tasks of this worker come first
 
 

@@ -64,7 +64,8 @@ def list_stuck(query: dict[str, Any]) -> JsonAnswer:
 def count_payments(query: dict[str, Any]) -> JsonAnswer:
     """Count the payments of a filter of the list, up to 10,000.
 
-    By a filter that no index finds only the newest 50,000 payments are looked at; `is_exact` is false then, too.
+    By type, state, currency and failure they are counted already. By another filter that no index finds only the newest
+    200,000 payments are looked at; `is_exact` is false then, too.
     """
     with statements(services().engine) as connection:
         counted = payment_count.count(connection, stuck_filter(query))

@@ -1,11 +1,11 @@
-"""The key under which a payment was accepted is found by the payment; what balances sum to is kept."""
+"""The key under which a payment was accepted is found by the payment; imbalances and counts are kept."""
 
 from migrations import steps
 
 revision = "0042"
 down_revision = "0041"
 
-STEPS = ["1_keys", "2_imbalances"]
+STEPS = ["1_keys", "2_imbalances", "3_counts"]
 
 
 def upgrade() -> None:

@@ -5,6 +5,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from models.session import transaction
 from tests.models.constraint_attacks.assignments import ASSIGNMENTS, SAMPLES_AND_FILES
+from tests.models.constraint_attacks.final_counts import FINAL_COUNTS
 from tests.models.constraint_attacks.freezes import FREEZES_AND_PAUSES
 from tests.models.constraint_attacks.merchant_sums import MERCHANT_SUMS
 from tests.models.constraint_attacks.saved_views import SAVED_VIEWS
@@ -39,7 +40,7 @@ READ_BY_BOTH = {
         *("login_throttles", "charge_limits", "blocked_merchants"),
         *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
         *("assignments", "backlog_samples", "saved_views", "merchant_sums", "merchant_sum_positions"),
-        "imbalances",
+        *("imbalances", "final_payment_counts"),
         *("refund_totals", "payment_children", "ledger_batches", "breaches", "verification_positions"),
         *("receipt_keys", "checkpoints", "memberships", "invitations", "makers"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
@@ -192,7 +193,7 @@ COLUMN_RIGHTS = {
         ("UPDATE", "event_positions"): {"xact", "sequence", "updated_at"},
         ("INSERT", "payment_attempts"): {"payment_id", "actor", "attempt", "error", "next_attempt_at"},
         ("INSERT", "rail_positions"): {"rail", "position"},
-        **(SAMPLES_AND_FILES | MERCHANT_SUMS),
+        **(SAMPLES_AND_FILES | MERCHANT_SUMS | FINAL_COUNTS),
         ("UPDATE", "rail_positions"): {"position", "updated_at"},
         ("INSERT", "audit_log"): DEED,
     },

@@ -8,6 +8,7 @@ from models.invariants import INVARIANTS, violations
 from models.session import open_engine
 from tests.builders import Builder
 from tests.support import Database
+from workers.final_counts import count_up
 from workers.merchant_sums import sum_up
 
 OPERATION = "UPDATE operations SET {} WHERE payment_id = %(done)s AND line = 0"
@@ -98,6 +99,12 @@ BREAKS = {
     "a reference names one payment of its merchant's that did not fail": [PAYMENT.format("reference = 'A-1'")],
     "what the house gives comes from its internal account": [PAYMENT.format("type = 'bonus'")],
     "an adjustment is what two of ops agreed on": [PAYMENT.format("type = 'adjustment'")],
+    "what is counted of final payments is what there is": [
+        "UPDATE final_payment_counts SET number = number + 1",
+        "UPDATE final_payment_counts SET type = 'bonus' WHERE type = 'transfer'",
+        "DELETE FROM final_payment_counts",
+        "UPDATE event_positions SET xact = '0' WHERE reader = 'counts'",
+    ],
     "what is summed up of a merchant's wallet is what its operations come to": [
         "UPDATE merchant_sums SET gross = gross + 1",
         "UPDATE merchant_sums SET commission = commission + 1",
@@ -138,6 +145,7 @@ def names(shared_world: Builder) -> dict[str, str]:
     refunded = shared_world.refunded_charge(rich, 50, 30)
     shared_world.post_payments()
     sum_up(shared_world.worker)
+    count_up(shared_world.worker)
     shared_world.park(shared_world.transfer(ann, rich, poor, 1))
     still_open = shared_world.transfer(ann, rich, poor, 1)
     ids = {"rich": rich, "done": done, "failed": failed, "exchanged": exchanged, "open": still_open}

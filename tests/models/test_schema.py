@@ -9,6 +9,7 @@ from tests.models.constraint_attacks import (
     ATTACKS,
     assignments,
     batches,
+    final_counts,
     members,
     merchant_sums,
     saved_views,
@@ -69,7 +70,7 @@ def names(shared_world: Builder) -> dict[str, str]:
         )
         connection.exec_driver_sql(second_factors.SETUP + members.SETUP, {"ann": ann, "shop": shop})
         proofs |= stop(connection, capped, ops, chief)
-        connection.exec_driver_sql(assignments.SETUP + merchant_sums.SETUP)
+        connection.exec_driver_sql(assignments.SETUP + merchant_sums.SETUP + final_counts.SETUP)
         connection.exec_driver_sql(saved_views.SETUP, {"ops": ops, "full": chief})
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})

@@ -9,6 +9,7 @@ from tests.models.constraint_attacks import (
     assignments,
     batches,
     chain,
+    final_counts,
     freezes,
     identity,
     members,
@@ -33,5 +34,6 @@ ATTACKS = {
     **members.ATTACKS,
     **assignments.ATTACKS,
     **saved_views.ATTACKS,
+    **final_counts.ATTACKS,
     **merchant_sums.ATTACKS,
 }
