@@ -61,13 +61,12 @@ def write(
             span = {"first": first, "last": min(first + CHUNK, total) - 1}
             connection.execute(MAKE_CHUNK, known | span)
             failures = (FAILURES,) if with_failures else ()
-            for statement in (PAYMENTS, *failures, KEYS, UNCHECKED, OPERATIONS, CHECKED):
+            for statement in (PAYMENTS, *failures, KEYS, OPERATIONS):
                 connection.execute(statement, known)
             history_chain.extend(connection, connection.execute(BATCHES).all())
+            history_chain.note_verified(connection)
     with owner.begin() as connection:
-        connection.execute(ACCOUNTS, {"steps": 2 * total // accounts})
         connection.execute(text("DROP TABLE IF EXISTS ring, chunk"))
-        history_chain.note_verified(connection)
     with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM (ANALYZE)"))
 
@@ -121,23 +120,25 @@ KEYS = text("""
     INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id)
     SELECT user_id, 'bench-' || id, :fingerprint, id FROM chunk ORDER BY k
 """)
-# Operations lead to the balances of their accounts, which are written when all of them are.
-UNCHECKED = text("ALTER TABLE operations DISABLE TRIGGER operations_sum_to_zero")
-CHECKED = text("ALTER TABLE operations ENABLE TRIGGER operations_sum_to_zero")
-# Each account is credited, then debited, in every lap; only account 0 pays first.
+# Each account is credited, then debited, in every lap; only account 0 pays first. Its newest operation has its balance.
 OPERATIONS = text("""
-    INSERT INTO operations (payment_id, line, account_id, amount, currency, kind,
-                            balance_after, account_seq, created_at)
-    SELECT id, 0, source_id, -CAST(:amount AS numeric), :currency, 'transfer',
-           CASE WHEN source_place = 0 THEN CAST(:deposit AS numeric) - :amount ELSE :deposit END,
-           2 * lap + CASE WHEN source_place = 0 THEN 2 ELSE 3 END, posted_at
-    FROM chunk
-    UNION ALL
-    SELECT id, 1, target_id, :amount, :currency, 'transfer',
-           CASE WHEN target_place = 0 THEN CAST(:deposit AS numeric) ELSE :deposit + :amount END,
-           2 * lap + CASE WHEN target_place = 0 THEN 3 ELSE 2 END, posted_at
-    FROM chunk
-    ORDER BY 1, 2
+    WITH written AS (
+        INSERT INTO operations (payment_id, line, account_id, amount, currency, kind,
+                                balance_after, account_seq, created_at)
+        SELECT id, 0, source_id, -CAST(:amount AS numeric), :currency, 'transfer',
+               CASE WHEN source_place = 0 THEN CAST(:deposit AS numeric) - :amount ELSE :deposit END,
+               2 * lap + CASE WHEN source_place = 0 THEN 2 ELSE 3 END, posted_at
+        FROM chunk
+        UNION ALL
+        SELECT id, 1, target_id, :amount, :currency, 'transfer',
+               CASE WHEN target_place = 0 THEN CAST(:deposit AS numeric) ELSE :deposit + :amount END,
+               2 * lap + CASE WHEN target_place = 0 THEN 3 ELSE 2 END, posted_at
+        FROM chunk
+        ORDER BY 1, 2
+        RETURNING account_id, account_seq, balance_after
+    )
+    UPDATE accounts a SET balance = newest.balance_after, last_seq = newest.account_seq
+    FROM (SELECT DISTINCT ON (account_id) * FROM written ORDER BY account_id, account_seq DESC) AS newest
+    WHERE a.id = newest.account_id
 """)
 BATCHES = text("SELECT posted_at, array_agg(id::text ORDER BY k) FROM chunk GROUP BY posted_at ORDER BY posted_at")
-ACCOUNTS = text("UPDATE accounts SET last_seq = last_seq + :steps WHERE id IN (SELECT id FROM ring)")

@@ -15,12 +15,18 @@ from tests.support import Database, engine_of
 from workers import auditor
 
 ACCOUNTS, PAYMENTS = 4, 200
+CHUNK = 66
+"""Within a round, so that some accounts were credited and not yet debited."""
+
 SPANS = {"one a millisecond": None, "over months": timedelta(days=70)}
 
 
 @pytest.fixture
-def written(fresh_database: Database, request: pytest.FixtureRequest) -> Iterator[Engine]:
+def written(
+    fresh_database: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
     """A database with a history over that span."""
+    monkeypatch.setattr(history, "CHUNK", CHUNK)
     owner = engine_of(fresh_database.owner)
     history_chain.begin(owner)
     builder = Builder.of(fresh_database)
