@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -140,6 +140,19 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         yield connection
         with _named(CommitUnknown):
             connection.commit()
+
+
+class _Undone(Exception):
+    """Ends a transaction without its commit."""
+
+
+@contextmanager
+def tried(engine: Engine, *, dry_run: bool) -> Iterator[Connection]:
+    """A transaction that is committed, or of a dry run undone; the refusals of both are the same."""
+    with suppress(_Undone), transaction(engine) as connection:
+        yield connection
+        if dry_run:
+            raise _Undone
 
 
 @contextmanager

@@ -101,9 +101,9 @@ def test_rule_6_locks_are_weak_and_taken_in_order():
     assert places(r"FOR (SHARE|KEY SHARE)", paths) == set(), weaker
     locks = places(r"FOR NO KEY UPDATE", paths)
     assert locks, "no lock was found: change this test"
-    ids = r"(?:(?:\w+\.)?(?:due_at|hold_expires_at), )?(?:\w+\.)?(?:payment_)?id"
+    ids = r"(?:(?:\w+\.)?(?:due_at|hold_expires_at), )?(?:\w+\.)?(?:(?:payment_)?id|line)"
     ordered = places(rf"ORDER BY {ids}\s+(?:LIMIT \S+\s+)?FOR NO KEY UPDATE", paths)
-    assert ordered == locks, "lock in the order of ids: ORDER BY id before FOR NO KEY UPDATE"
+    assert ordered == locks, "lock in the order of ids, or of lines: ORDER BY id before FOR NO KEY UPDATE"
 
 
 def test_rule_7_rules_know_the_standard_library_and_no_clock():

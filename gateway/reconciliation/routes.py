@@ -14,10 +14,12 @@ from gateway.http.gevent_support import run_in_thread
 from gateway.http.idempotency import REPLAYED
 from gateway.http.parsing import StrictRequest, received, refuse_compressed, takes_up_to
 from gateway.http.schemas import PageQuery, page_of
-from gateway.lists.exports import CSV
+from gateway.lists.exports import CSV, JSON_LINES
 from gateway.lists.pagination import paginated
 from gateway.reconciliation.schemas import (
     DismissInput,
+    LineMatchesSchema,
+    MatchFileQuery,
     MatchInput,
     ReconciliationSchema,
     StatementLineQuery,
@@ -25,11 +27,12 @@ from gateway.reconciliation.schemas import (
     UploadInput,
 )
 from gateway.services import services
-from models import bank_statement, statement_upload
+from models import bank_statement, match_file, statement_matches, statement_upload
 from models.bank_statement import StatementLine
+from models.match_file import InvalidMatchFile, UnreadMatch, WantedMatch
 from models.reconciliation import StatementTooLarge
 from models.rules.reconciliation import DETAILS, DismissCategory, LineProblem, MatchProblem
-from models.session import Connection, statements, transaction
+from models.session import Connection, statements, transaction, tried
 from models.statement_file import BYTES_MAX, InvalidStatement, parse_camt053, parse_csv
 from models.statement_upload import Parse
 
@@ -128,6 +131,39 @@ def match(body: Body, id: str, line: str) -> JsonAnswer:
     if isinstance(after, LineProblem):
         raise _problem(after)
     return bank_statement.line_body(after), {}
+
+
+@reconciliations.route("/<id>/lines/match", methods=["POST"])
+@requires("ops:reconciliations")
+@takes_up_to(match_file.BYTES_MAX)
+@reconciliations.doc(requestBody={"required": True, "content": {CSV: FILE, JSON_LINES: FILE}})
+@reconciliations.arguments(MatchFileQuery, location="query")
+@reconciliations.response(200, LineMatchesSchema)
+def match_lines(query: Body, id: str) -> JsonAnswer:
+    """Match many lines to payments by one file, CSV or JSON Lines with `line`, `payment` and `reason`.
+
+    Each line is matched or refused by itself, as if it were sent alone. The same file again leaves what it matched
+    unchanged.
+    """
+    is_dry = query["dry_run"] == "true"
+    lines = _wanted_matches(cast(StrictRequest, request))
+    with services().large_reads.turn(), tried(services().engine, dry_run=is_dry) as connection:
+        found(bank_statement.by_id(connection, path_id(id)))
+        done = statement_matches.match_all(connection, id, lines, actor())
+    return statement_matches.body(id, done, dry_run=is_dry), {}
+
+
+def _wanted_matches(incoming: StrictRequest) -> list[WantedMatch | UnreadMatch]:
+    """The lines of a file of matches; raises ApiError."""
+    refuse_compressed(incoming)
+    if incoming.mimetype not in (CSV, JSON_LINES):
+        raise ApiError("unsupported_media_type", f"Send Content-Type: {CSV} or {JSON_LINES}.")
+    try:
+        return match_file.parse(received(incoming), is_csv=incoming.mimetype == CSV)
+    except InvalidMatchFile as error:
+        if error.pointer is None:
+            raise ApiError(error.code, error.detail) from None
+        raise invalid([(error.pointer, error.code, error.detail)]) from None
 
 
 @reconciliations.route("/<id>/lines/<line>/dismiss", methods=["POST"])

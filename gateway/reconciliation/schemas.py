@@ -7,6 +7,7 @@ from gateway.http.schemas import Output, PageQuery, amount_text, one_of
 from models.audit import REASON_LENGTH_MAX
 from models.rules.reconciliation import AgeBucket, Difference, DismissCategory, MatchVerdict
 from models.statement_file import DIRECTIONS
+from models.statement_matches import MatchOutcome
 
 DIFFERENCES = f"How a mismatched line differs from its payment, the gravest first: {', '.join(Difference)}."
 
@@ -27,6 +28,44 @@ class MatchInput(Input):
 
     payment = Id(required=True)
     reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class DryRun(Choice):
+    """Whether it is only tried."""
+
+    def __init__(self) -> None:
+        super().__init__(["true", "false"], load_default="false")
+        text = "`true`: only say what would become of each line; nothing is stored."
+        self.metadata = {**self.metadata, "description": text}
+
+
+class MatchFileQuery(Input):
+    """How a file of matches is taken: the file is the body."""
+
+    dry_run = DryRun()
+
+
+class LineMatchSchema(Output):
+    """A line of the file, and what became of it."""
+
+    number = ma.fields.Integer()
+    line = ma.fields.Integer(allow_none=True)
+    payment = ma.fields.UUID(allow_none=True)
+    outcome = one_of(MatchOutcome)
+    code = ma.fields.String(allow_none=True)
+    pointer = ma.fields.String(allow_none=True)
+    detail = ma.fields.String(allow_none=True)
+
+
+class LineMatchesSchema(Output):
+    """What became of the lines of a file of matches."""
+
+    statement = ma.fields.UUID()
+    dry_run = ma.fields.Boolean()
+    matched = ma.fields.Integer()
+    unchanged = ma.fields.Integer()
+    refused = ma.fields.Integer()
+    lines = ma.fields.List(ma.fields.Nested(LineMatchSchema))
 
 
 class DismissInput(Input):

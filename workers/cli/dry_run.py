@@ -1,29 +1,21 @@
 """`--dry-run`: the order itself, undone before it is committed."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
 
 import click
 
-from models.session import Connection, transaction
+from models import session
+from models.session import Connection
 from workers import process
 
 dry = click.option("--dry-run", is_flag=True, help="Only say what it would do: nothing is stored, and nobody is woken.")
 
 
-class _Undone(Exception):
-    """Ends a transaction without its commit."""
-
-
-@contextmanager
-def tried(dry_run: bool) -> Iterator[Connection]:
+def tried(dry_run: bool) -> AbstractContextManager[Connection]:
     """A transaction that is committed, or of a dry run undone; the refusals of both are the same."""
-    with suppress(_Undone), transaction(process.engine()) as connection:
-        yield connection
-        if dry_run:
-            raise _Undone
+    return session.tried(process.engine(), dry_run=dry_run)
 
 
 def show_done(body: dict[str, Any], done: str, *, as_json: bool, dry_run: bool) -> None:

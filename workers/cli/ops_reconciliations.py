@@ -1,4 +1,4 @@
-"""`flask ops statements|upload-statement|statement-lines|match-line|dismiss-line`: bank statements and their lines."""
+"""`flask ops statements|upload-statement|statement-lines|match-line|match-lines|dismiss-line`: bank statements."""
 
 import hashlib
 import json
@@ -7,15 +7,17 @@ from uuid import UUID
 
 import click
 
-from models import bank_statement, currency, statement_file, statement_upload
+from models import bank_statement, currency, match_file, statement_file, statement_matches, statement_upload
 from models.audit import SHELL
 from models.bank_statement import StatementLine, StatementRecord
 from models.keyset import START
+from models.match_file import InvalidMatchFile
 from models.reconciliation import StatementTooLarge
 from models.rules.money import render
 from models.rules.reconciliation import DETAILS, AgeBucket, DismissCategory, LineProblem, MatchVerdict
 from models.session import Connection, transaction
 from models.statement_file import BYTES_MAX, InvalidStatement
+from models.statement_matches import MatchOutcome
 from workers import process
 from workers.cli import table
 from workers.cli.arguments import FileArgument, reasoned
@@ -153,7 +155,35 @@ def match_line(statement_id: UUID, number: int, payment_id: UUID, reason: str, d
     click.echo(json.dumps(bank_statement.line_body(after)) if as_json else line)
 
 
-COMMANDS = (statements, upload_statement, statement_lines, match_line, dismiss_line)
+@click.command("match-lines")
+@click.argument("statement_id", type=click.UUID)
+@click.argument("data", metavar="FILE", type=FileArgument(match_file.BYTES_MAX))
+@click.option("--form", type=click.Choice(["csv", "jsonl"]), help="By default jsonl if the file begins with {.")
+@dry
+@as_json
+def match_lines(statement_id: UUID, data: bytes, form: str | None, dry_run: bool, as_json: bool) -> None:
+    """Match many lines to payments by a FILE with line, payment and reason of each; exits with 1 if one is refused."""
+    if len(data) > match_file.BYTES_MAX:
+        raise click.ClickException(f"body_too_large: at most {match_file.BYTES_MAX} bytes")
+    is_csv = form == "csv" or (form is None and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{")
+    try:
+        lines = match_file.parse(data, is_csv=is_csv)
+    except InvalidMatchFile as error:
+        raise click.ClickException(f"{error.pointer or ''} {error}".strip()) from error
+    with tried(dry_run) as connection:
+        id = _statement(connection, statement_id).id
+        done = statement_matches.match_all(connection, id, lines, SHELL)
+    if as_json:
+        click.echo(json.dumps(statement_matches.body(id, done, dry_run=dry_run)))
+    else:
+        click.echo("dry run, nothing is stored" if dry_run else f"matches of {id}")
+        header = ("number", "line", "payment", "outcome", "why")
+        table.show(header, [tuple(str(cell or "") for cell in (*one[:4], one.detail)) for one in done])
+    if any(one.outcome is MatchOutcome.REFUSED for one in done):
+        raise SystemExit(1)
+
+
+COMMANDS = (statements, upload_statement, statement_lines, match_line, match_lines, dismiss_line)
 
 
 def _statement(connection: Connection, id: UUID) -> StatementRecord:

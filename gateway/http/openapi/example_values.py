@@ -252,6 +252,10 @@ TEXTS = {
     ("application/xml", "create_ops_reconciliation"): (
         '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">…</Document>'
     ),
+    ("text/csv", "match_ops_reconciliation_lines"): f"line,payment,reason\r\n3,{ID},Paid by hand\r\n",
+    ("application/x-ndjson", "match_ops_reconciliation_lines"): (
+        f'{{"line": 3, "payment": "{ID}", "reason": "Paid by hand"}}\n'
+    ),
     ("text/csv", "create_ops_reconciliation"): (
         "booked_on,direction,amount,currency,end_to_end_id\r\n2026-01-31,debit,10.00,EUR,order-4711\r\n"
     ),

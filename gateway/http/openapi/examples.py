@@ -38,12 +38,14 @@ def _add_to(
 
 
 def _text(media_type: str, operation_id: str, row: dict[str, Any]) -> str:
+    if own := TEXTS.get((media_type, operation_id)):
+        return own
     if media_type == "application/x-ndjson":
         return json.dumps(row) + "\n"
     if media_type == "text/csv" and row:
         cells = dict(_cells(row))
         return "".join(f"{','.join(line)}\r\n" for line in (cells.keys(), cells.values()))
-    return TEXTS.get((media_type, operation_id)) or TEXTS[media_type, ""]
+    return TEXTS[media_type, ""]
 
 
 def _cells(row: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

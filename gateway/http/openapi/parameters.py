@@ -35,7 +35,7 @@ IN_PATH: dict[str, Parameter] = {
 PAGING = {
     *("limit", "cursor", "sort", "after", "at", "month", "from", "to", "stuck", "parked", "undecided", "timezone"),
     *("created_from", "created_before", "attempts_min", "attempts_max", "error_prefix", "error_contains", "ids"),
-    *("q", "code", "days"),
+    *("q", "code", "days", "dry_run"),
 }
 """Parameters that are not the value of a column."""
 

@@ -1,4 +1,4 @@
-"""/console/reconciliation: bank statements with their exceptions by age, and matching or dismissing a line."""
+"""/console/reconciliation: bank statements with their exceptions by age; matching lines, also by a file; dismissing."""
 
 from flask import Response, request
 
@@ -24,9 +24,15 @@ CATEGORIES = ("fee", "interest", "tax", "own_transfer", "bank_correction", "othe
 
 FILTERS = (ListFilter("verdict", "Verdict"), ListFilter("age", "Days"))
 
-CSV, XML = "text/csv", "application/xml"
+MATCHES_BYTES_MAX = 256 * 1024
+"""Of a file of matches, as the API takes it."""
+
+CSV, XML, JSON_LINES = "text/csv", "application/xml", "application/x-ndjson"
 FORMS = ((CSV, "CSV"), (XML, "camt.053"))
 """The media types of statements, with their names."""
+
+MATCH_FORMS = ((CSV, "CSV"), (JSON_LINES, "JSON Lines"))
+"""Those of files of matches."""
 
 MATCH = Verb(
     "match",
@@ -90,6 +96,46 @@ def decide_line(id: str, line: str, name: str) -> Response:
     return _statement(id, refused=answer, at=f"{name}-{line}")
 
 
+@console.post("/reconciliation/<id>/matches")
+@takes_file(MATCHES_BYTES_MAX)
+def try_matches(id: str) -> Response:
+    """Say what a file of matches would do."""
+    brought, form = request.files.get("file"), request.form.get("form", "")
+    if brought is None or not brought.filename or form not in dict(MATCH_FORMS):
+        raise PageError(422, "No file was sent", "Choose a file of matches, and its format.")
+    data = brought.read()
+    answer = attempt(_matches_call(id, data, form, {"dry_run": "true"}))
+    if not answer.is_ok:
+        return _statement(id, refused=answer, at="matches")
+    return _matches(id, answer, data.decode(errors="replace"), form)
+
+
+@console.post("/reconciliation/<id>/matches/store")
+@takes_file(2 * MATCHES_BYTES_MAX)
+def store_matches(id: str) -> Response:
+    """Match what the file said, as it was shown."""
+    data, form = request.form.get("file", "").encode(), request.form.get("form", CSV)
+    answer = attempt(_matches_call(id, data, form if form in dict(MATCH_FORMS) else CSV, {}))
+    return _matches(id, answer) if answer.is_ok else _statement(id, refused=answer, at="matches")
+
+
+def _matches_call(id: str, data: bytes, form: str, asked: dict[str, str]) -> ApiCall:
+    return ApiCall("POST", f"{API}/{id}/lines/match", asked, file=ApiFile(data, form, "matches"))
+
+
+def _matches(id: str, answer: ApiAnswer, text: str = "", form: str = CSV) -> Response:
+    """What became of a file of matches, or would; then with what stores it."""
+    return render(
+        "console/matches.html",
+        done=answer.body,
+        path_of_statement=f"{PATH}/{id}",
+        text=text,
+        form=form,
+        store_curl=_matches_call(id, b"", form, {}).curl(),
+        call=answer.call,
+    )
+
+
 def _statements(refused: ApiAnswer | None = None) -> Response:
     answer = get(API, {"limit": PAGE_LENGTH, **chosen(query(), ())})
     upload = ApiCall("POST", API, file=ApiFile(b"", CSV, "statement.csv"))
@@ -128,7 +174,12 @@ def _statement(id: str, *, refused: ApiAnswer | None = None, at: str = "") -> Re
         curl_of=lambda verb, line: verb.curl(f"{id}/lines/{line}"),
         done=asked.get("done", "") if asked.get("done", "").isdecimal() else "",
         problem=refused.body if refused else None,
-        problem_at=at if any(f"{verb.name}-{line}" == at for line, some in verbs.items() for verb in some) else "",
+        may_match=visitor().may(SCOPE),
+        match_forms=MATCH_FORMS,
+        matches_curl=_matches_call(id, b"", CSV, {"dry_run": "true"}).curl(),
+        problem_at=at
+        if at == "matches" or any(f"{verb.name}-{line}" == at for line, some in verbs.items() for verb in some)
+        else "",
         values=request.form.to_dict() if refused else {},
         call=lines.call,
     )

@@ -66,7 +66,12 @@ def pause(keys: Keys, scene: Scene) -> None:
     keys.says("It is resumed.")
 
 
-@walk("ops", STATEMENTS, *(f"{STATEMENTS}/<id>/lines/<line>/{name}" for name in ("match", "dismiss")))
+@walk(
+    "ops",
+    STATEMENTS,
+    *(f"{STATEMENTS}/<id>/lines/<line>/{name}" for name in ("match", "dismiss")),
+    *(f"{STATEMENTS}/<id>/{name}" for name in ("matches", "matches/store")),
+)
 def statement(keys: Keys, scene: Scene) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "statement.csv"
@@ -79,6 +84,20 @@ def statement(keys: Keys, scene: Scene) -> None:
     keys.says("Line 1 is decided")
     keys.press(f"{lines}/2/match", payment=scene.charge, reason=WHY)
     keys.says("Line 2 is decided")
+    by_file(keys, scene, subjects.statement(scene))
+
+
+def by_file(keys: Keys, scene: Scene, id: str) -> None:
+    """Match lines of a statement by a file, after it was tried."""
+    path = f"{STATEMENTS}/{id}"
+    keys.open(path)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "matches.csv"
+        file.write_text(f"line,payment,reason\n1,{scene.charge},{WHY}\n9,{scene.charge},{WHY}\n")
+        keys.press(f"{path}/matches", file=file, form="text/csv")
+    keys.says("What the file would do")
+    keys.press(f"{path}/matches/store")
+    keys.says("Lines matched: 1")
 
 
 @walk(

@@ -183,6 +183,7 @@ CALLS = {
     "ops: dismiss": ("POST", f"/v1/ops/reconciliations/{ID}/lines/1/dismiss", {"category": "fee", **WHY}),
     "ops: reconciled": ("GET", f"/v1/ops/reconciliations/{ID}", None),
     "ops: lines": ("GET", f"/v1/ops/reconciliations/{ID}/lines", None),
+    "ops: match by a file": ("POST", f"/v1/ops/reconciliations/{ID}/lines/match", None),
     "ops: match": ("POST", f"/v1/ops/reconciliations/{ID}/lines/1/match", {"payment": ID, **WHY}),
     "ops: reject": ("POST", f"/v1/ops/adjustments/{ID}/reject", {"reason": "No"}),
     "ops: breaches": ("GET", "/v1/ops/breaches", None),

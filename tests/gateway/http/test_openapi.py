@@ -31,7 +31,10 @@ KEYED = {("post", f"/v1/{path}"): True for path in REQUIRING} | {
 OTHER_FORMS = {"/v1/bulk-transfers": {"application/xml"}}
 """Media types beside JSON that an operation reads."""
 
-FILES = {"/v1/ops/reconciliations": {"text/csv", "application/xml"}}
+FILES = {
+    "/v1/ops/reconciliations": {"text/csv", "application/xml"},
+    "/v1/ops/reconciliations/{id}/lines/match": {"text/csv", "application/x-ndjson"},
+}
 """Media types of operations that read no JSON."""
 
 

@@ -85,6 +85,7 @@ def test_rails_show_what_the_bank_knows_and_their_files(
         assert (file.data, file.mimetype) == (b"<Document/>", "application/xml")
         assert file.headers["Content-Disposition"].startswith("attachment;")
     assert "not kept" in files.text
+    assert f"{HOSTILE}.xml 3 11 " in " ".join(files.text.split()), "its payouts and bytes"
     assert ops.get("/console/rails/other/files/" + link.rpartition("/")[2], 404)
 
 

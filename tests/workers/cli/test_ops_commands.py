@@ -55,6 +55,7 @@ SERVED = {
     "get_ops_reconciliation": "ops statements",
     "list_ops_reconciliation_lines": "ops statement-lines",
     "match_ops_reconciliation_line": "ops match-line",
+    "match_ops_reconciliation_lines": "ops match-lines",
     "dismiss_ops_reconciliation_line": "ops dismiss-line",
     "get_ops_closing": "ops closing",
     "list_ops_breaches": "ops breaches",

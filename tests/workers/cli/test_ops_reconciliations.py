@@ -67,3 +67,34 @@ def test_statement_is_uploaded_and_a_line_matched(flask: Run, books: Books, tmp_
     assert "/header" in flask(*act, fails=True).output
     file.write_text("<Document/>")
     assert flask(*act, fails=True).output.startswith("Error: ")
+
+
+def test_lines_are_matched_by_a_file(flask: Run, books: Books, tmp_path: Path) -> None:
+    client, source = books.client(5_00)
+    payments = [books.transfer(client, source, books.client()[1], 1_00) for _ in range(2)]
+    file = tmp_path / "file"
+    file.write_text(HEADER + "".join(f"2026-01-31,debit,{n}.00,EUR,,C{n},by hand\n" for n in (1, 2)))
+    id = json.loads(flask("ops", "upload-statement", str(file), "--json").output)["id"]
+    rows = [{"line": n, "payment": payment, "reason": f"Why {n}"} for n, payment in enumerate(payments, 1)]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    act = ("ops", "match-lines", id, str(file))
+    lines = flask(*act, "--dry-run").output.splitlines()
+    assert lines[0] == "dry run, nothing is stored"
+    assert [line.split() for line in lines[2:]] == [
+        [str(n), str(n), payment, "matched"] for n, payment in enumerate(payments, 1)
+    ]
+    assert audited(books, f"{id}/1") == []
+    body = json.loads(flask(*act, "--json").output)
+    assert (body["matched"], body["unchanged"], body["refused"], body["dry_run"]) == (2, 0, 0, False)
+    assert audited(books, f"{id}/2") == [("shell", "reconciliations.match", "Why 2")]
+    assert flask(*act).output.count("unchanged") == 2
+    file.write_text(f"reason,line,payment\nagain,1,{payments[1]}\n,2,{payments[1]}\nlost,7,{payments[1]}\n")
+    refused = flask(*act, fails=True)
+    assert (refused.exit_code, refused.output.count("refused")) == (1, 3)
+    assert "The line is already matched to a payment." in refused.output
+    refusals = json.loads(flask(*act, "--json", fails=True).output)["lines"]
+    assert [line["pointer"] for line in refusals] == ["/lines/1/line", "/lines/2/reason", "/lines/3/line"]
+    assert "malformed" in flask(*act, "--form", "jsonl", "--json", fails=True).output
+    assert "there is no statement" in flask("ops", "match-lines", new_id(), str(file), fails=True).output
+    file.write_text("a,b\n")
+    assert "/header" in flask(*act, fails=True).output
