@@ -56,11 +56,16 @@ def page(
     codes: list[str] | None = None,
     currency: str | None = None,
     is_active: bool | None = True,
+    has_moved: bool = False,
     before: datetime | None = None,
 ) -> list[OpsAccount]:
-    """Wallets, newest first; or technical accounts of these codes; or the account of this id, whatever it is."""
+    """Wallets, newest first; or technical accounts of these codes; or the account of this id, whatever it is.
+
+    With `has_moved` only those with operations: every currency has technical accounts, most of which have none.
+    """
     conditions = {
         "a.owner_id IS NOT NULL": True if id is None and not codes else None,
+        "a.last_seq > 0": has_moved or None,
         **{"a.id = %s": id, "a.owner_id = %s": owner_id, "a.code = ANY(%s)": codes or None},
         **{"a.is_active = %s": is_active, "a.currency = %s": currency},
     }

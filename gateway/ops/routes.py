@@ -146,7 +146,7 @@ def list_accounts(query: dict[str, Any]) -> JsonAnswer:
 
     With `at` also the balance at that time, after all payments posted by then.
     """
-    filters = {name: query.get(name) for name in ("is_active", "currency", "id")}
+    filters = {name: query.get(name) for name in ("is_active", "currency", "id")} | {"has_moved": "has_moved" in query}
     before = query["at"] + MOMENT if "at" in query else None
     filters |= {"owner_id": query.get("owner"), "codes": query.get("code"), "before": before}
     return paginated(query, ops_account.page, ops_account.body, **filters)

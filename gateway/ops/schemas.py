@@ -59,6 +59,7 @@ class AccountQuery(PageQuery):
     at = Timestamp()
     currency = CurrencyCode()
     is_active = ActiveFilter()
+    has_moved = Choice(["true"])
 
 
 class AuditQuery(PageQuery):

@@ -37,6 +37,7 @@ RESOLUTION = timedelta(microseconds=1)
 @click.option("--owner", type=click.UUID, help="The wallets of this user instead.")
 @click.option("--currency", type=CURRENCY, help="In this currency.")
 @click.option("--at", "moment", type=MOMENT, help="Also the balance at this time (UTC).")
+@click.option("--moved", "has_moved", is_flag=True, help="Only accounts that something moved on.")
 @click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def accounts(
@@ -44,6 +45,7 @@ def accounts(
     owner: UUID | None,
     currency: str | None,
     moment: datetime | None,
+    has_moved: bool,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -55,7 +57,14 @@ def accounts(
     before = None if moment is None else _utc(moment) + RESOLUTION
     with transaction(process.engine()) as connection:
         rows = ops_account.page(
-            connection, limit, codes=codes, currency=currency, is_active=None, before=before, owner_id=owner_id
+            connection,
+            limit,
+            codes=codes,
+            currency=currency,
+            is_active=None,
+            before=before,
+            owner_id=owner_id,
+            has_moved=has_moved,
         )
     if as_json:
         for row in rows:

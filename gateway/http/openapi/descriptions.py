@@ -129,6 +129,7 @@ DESCRIPTIONS: dict[str, str] = {
     "KeptTerms.id": "The id of the terms.",
     "instance": "The path of the request.",
     "idle_minutes": "Minutes without use after which the session ends; null: only its expiry ends it.",
+    "has_moved": "Only accounts with operations.",
     "is_active": "Whether it is in use.",
     "WalletChange.is_active": "False takes the wallet out of use: it neither pays nor receives.",
     "is_blocked": "Whether you block this merchant.",

@@ -75,7 +75,8 @@ def _sums(lines: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
 
 def _standing() -> dict[str, list[dict[str, Any]]]:
     """By currency: our accounts that are not empty, then customers; balances when this month began in UTC, and now."""
-    asked = {"code": ",".join(CODES), "is_active": "true,false", "at": f"{month_now()}-01T00:00:00Z", "limit": "100"}
+    asked = {"code": ",".join(CODES), "has_moved": "true", "is_active": "true,false", "limit": "100"}
+    asked["at"] = f"{month_now()}-01T00:00:00Z"
     by_currency: dict[str, list[dict[str, Any]]] = defaultdict(list)
     has_more = True
     while has_more:

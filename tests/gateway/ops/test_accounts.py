@@ -30,6 +30,10 @@ def test_technical_accounts_are_listed_with_balances_now_and_then(
     assert listed(f"id={wire['id']}") == [wire]
     assert {row["code"] for row in listed("code=internal,exchange&limit=100")} == {"internal", "exchange"}
     assert not [row for row in listed("limit=100") if row["code"]]
+    assert {row["code"] for row in listed("code=wire,crypto,exchange&has_moved=true")} == {"wire", "crypto"}
+    assert [row["id"] for row in listed(f"owner={client.id}&has_moved=true")] == [mine["id"]]
+    client.wallet()
+    assert [row["id"] for row in listed(f"owner={client.id}&has_moved=true")] == [mine["id"]], "one of both"
     [hit] = ops.call("GET", "/v1/ops/search", query_string={"q": wire["id"]}).get_json()["data"]
     assert hit["label"] == "wire account in EUR"
     assert ops.get(hit["path"]).get_json()["data"] == [wire]

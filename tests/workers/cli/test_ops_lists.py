@@ -21,6 +21,14 @@ def test_ops_accounts_lists_technical_accounts_and_wallets(flask: Run, books: Bo
     )
     assert (wire["id"], wire["balance"], wire["balance_at"]) == (books.technical("wire"), "-1.00", None)
     then = ("--at", "2001-01-01T00:00:00Z")
+    wires, moved = (
+        {
+            json.loads(line)["id"]
+            for line in flask("ops", "accounts", "--code", "wire", *only, "--json").output.splitlines()
+        }
+        for only in ((), ("--moved",))
+    )
+    assert {wire["id"]} <= moved < wires
     [mine] = map(json.loads, flask("ops", "accounts", "--owner", ann, *then, "--json").output.splitlines())
     assert (mine["id"], mine["balance"], mine["balance_at"]) == (wallet, "1.00", "0.00")
     header, row = flask("ops", "accounts", "--owner", ann, *then).output.splitlines()
