@@ -10,7 +10,7 @@ from models.payment_stuck import StuckFilter
 COUNTED_MAX = 10_000
 """Counting stops one above this."""
 
-SCANNED_MAX = 200_000
+SCANNED_MAX = 100_000
 """Payments that are tested by conditions without an index, the newest first: as many as are read in a tenth of a
 second."""
 

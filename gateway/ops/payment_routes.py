@@ -65,7 +65,7 @@ def count_payments(query: dict[str, Any]) -> JsonAnswer:
     """Count the payments of a filter of the list, up to 10,000.
 
     By type, state, currency and failure they are counted already. By another filter that no index finds only the newest
-    200,000 payments are looked at; `is_exact` is false then, too.
+    100,000 payments are looked at; `is_exact` is false then, too.
     """
     with statements(services().engine) as connection:
         counted = payment_count.count(connection, stuck_filter(query))
