@@ -1,7 +1,7 @@
 """A person at the keyboard alone, and what was ordered so."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from playwright.sync_api import Locator, Page, Response, expect
 
@@ -35,7 +35,14 @@ class Keys:
         self.ordered: set[str] = set()
         self.complaints: list[str] = []
         self._is_answer = False
-        page.on("response", self._note)
+
+    def __enter__(self) -> Self:
+        self.page.on("response", self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Note nothing more: others go on in the same window."""
+        self.page.remove_listener("response", self._note)
 
     def _note(self, response: Response) -> None:
         if response.request.method == "POST":

@@ -1,11 +1,14 @@
 """Every verb of the pages is ordered by keyboard alone, as one who may, and does what it says."""
 
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 import pytest
+from playwright.sync_api import Browser
 
+from embedded.stack import Stack
 from tests.browser import every_verb
-from tests.browser.conftest import Visits
+from tests.browser.conftest import Visit, Visits
 from tests.browser.keys import REFUSED, Keys
 from tests.browser.looks import DESKTOP
 from tests.browser.scene import Scene
@@ -20,13 +23,29 @@ def test_every_verb_of_the_url_map_is_ordered_in_a_walk() -> None:
     assert ordered == every_verb.verbs()
 
 
+@pytest.fixture(scope="module")
+def visit_of(chrome: Browser, stack: Stack, scene: Scene) -> Iterator[Callable[[str], Visit]]:
+    """A window of each person for all of their walks, since a new one costs a process; a stranger's is always new."""
+    visits, known = Visits(chrome, stack), dict[str, Visit]()
+
+    def visit(person: str) -> Visit:
+        if not person or person not in known:
+            known[person] = visits(
+                scene.tokens.get(person, ""), viewport=DESKTOP, locale="en-US", reduced_motion="reduce"
+            )
+        return known[person]
+
+    yield visit
+    visits.close()
+
+
 @pytest.mark.parametrize(
     "walk", WALKS, ids=lambda walk: f"{walk.steps.__module__.rpartition('.')[2]}-{walk.steps.__name__}"
 )
-def test_verbs_are_ordered_by_keyboard_alone(visit: Visits, scene: Scene, walk: Walk) -> None:
-    keys = Keys(
-        visit(scene.tokens.get(walk.person, ""), viewport=DESKTOP, locale="en-US", reduced_motion="reduce").page
-    )
-    walk.steps(keys, scene)
+def test_verbs_are_ordered_by_keyboard_alone(visit_of: Callable[[str], Visit], scene: Scene, walk: Walk) -> None:
+    visit = visit_of(walk.person)
+    with Keys(visit.page) as keys:
+        walk.steps(keys, scene)
     assert keys.ordered == walk.verbs
     assert keys.complaints == []
+    assert visit.complaints == []
