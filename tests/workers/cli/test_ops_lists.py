@@ -21,12 +21,9 @@ def test_ops_accounts_lists_technical_accounts_and_wallets(flask: Run, books: Bo
     )
     assert (wire["id"], wire["balance"], wire["balance_at"]) == (books.technical("wire"), "-1.00", None)
     then = ("--at", "2001-01-01T00:00:00Z")
+    of_wire = ("ops", "accounts", "--code", "wire", "--limit", "1000", "--json")
     wires, moved = (
-        {
-            json.loads(line)["id"]
-            for line in flask("ops", "accounts", "--code", "wire", *only, "--json").output.splitlines()
-        }
-        for only in ((), ("--moved",))
+        {json.loads(line)["id"] for line in flask(*of_wire, *only).output.splitlines()} for only in ((), ("--moved",))
     )
     assert {wire["id"]} <= moved < wires
     [mine] = map(json.loads, flask("ops", "accounts", "--owner", ann, *then, "--json").output.splitlines())
