@@ -52,18 +52,18 @@ def balances(account_ids: tuple[UUID, ...], days: int, as_json: bool) -> None:
         raise click.UsageError(f"at most {ACCOUNTS_MAX} accounts")
     with transaction(process.engine()) as connection:
         curves = balance_curve.curves(connection, [str(id) for id in account_ids], days)
+    if unknown := {*map(str, account_ids)} - {curve.account_id for curve in curves}:
+        raise click.ClickException(f"there is no account {', '.join(sorted(unknown))}")
     if as_json:
         for curve in curves:
             click.echo(json.dumps(balance_curve.body(curve)))
-    elif curves:
-        cells = [
-            (curve.account_id, table.moment(at), f"{render(balance, curve.digits)} {curve.currency}")
-            for curve in curves
-            for at, balance in curve.points
-        ]
-        table.show(("account", "at", "balance"), cells)
-    else:
-        click.echo("none")
+        return
+    cells = [
+        (curve.account_id, table.moment(at), f"{render(balance, curve.digits)} {curve.currency}")
+        for curve in curves
+        for at, balance in curve.points
+    ]
+    table.show(("account", "at", "balance"), cells)
 
 
 COMMANDS = (operations, balances)
