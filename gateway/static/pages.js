@@ -107,15 +107,22 @@ let isStale = false;
 let usedAt = performance.now();
 
 const shown = () => document.getElementById("live");
+const isBusy = () =>
+  shown()?.querySelector("details.verb[open], input:checked") || shown()?.contains(document.activeElement);
 const isUnused = () => performance.now() - usedAt > UNUSED_MS;
 
 function showAgain() {
   const live = shown();
-  const isBusy = live?.querySelector("details.verb[open], input:checked") || live?.contains(document.activeElement);
-  if (!live || live.hasAttribute("data-final") || document.hidden || isBusy) return;
+  if (!live || live.hasAttribute("data-final") || document.hidden || isBusy()) return;
   isStale = false;
   htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerHTML" });
 }
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target !== shown() || !isBusy()) return;
+  event.detail.shouldSwap = false; // somebody began to type while the answer was on its way
+  isStale = true;
+});
 
 function follow() {
   const live = shown();

@@ -1,6 +1,6 @@
 """The pages in a browser: by keyboard and without scripts, with hostile names, and how they are shown again."""
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import PASSWORD, Visits
 from tests.browser.looks import DESKTOP, PHONE
@@ -11,10 +11,12 @@ from tests.support import eventually
 def test_by_keyboard_from_sign_in_to_a_payment_and_a_verb(visit: Visits, scene: Scene) -> None:
     page = visit(viewport=DESKTOP).page
     page.goto("/console")
+    expect(page.locator("#email")).to_be_focused()  # the browser does so at the first frame after loading
     page.keyboard.type(scene.email("ops"))
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
+    with page.expect_navigation():  # until scripts have run, which know what a slash is for
+        page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type(scene.reference)
@@ -100,6 +102,23 @@ def test_times_and_the_refresh_are_as_chosen(visit: Visits, scene: Scene) -> Non
     live.evaluate("element => element.dataset.old = 'yes'")
     expect(live).not_to_have_attribute("data-old", "yes", timeout=60_000)
     expect(time).not_to_have_text(utc)
+
+
+def test_a_form_that_was_opened_meanwhile_is_not_replaced(visit: Visits, scene: Scene) -> None:
+    """The answer to a refresh comes when the reader has begun to type."""
+    page = visit(scene.tokens["ops"], viewport=DESKTOP).page
+    page.goto(f"/console/payments/{scene.held[1]}")
+    held = list[Route]()
+    page.route(page.url, lambda route: held.append(route))  # noqa: PLW0108 - it has to be a function
+    page.evaluate("showAgain()")
+    page.get_by_text("Void", exact=True).first.click()
+    page.keyboard.press("Tab")
+    page.keyboard.type("the cust")
+    with page.expect_event("requestfinished"):
+        held[0].continue_()
+    page.evaluate("new Promise(requestAnimationFrame)")  # what comes of an answer comes before the next frame
+    page.keyboard.type("omer asked")
+    assert page.locator("details.verb[open] textarea").input_value() == "the customer asked"
 
 
 def test_a_list_and_a_payment_are_shown_again_when_something_happens(visit: Visits, scene: Scene) -> None:
