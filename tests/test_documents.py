@@ -56,9 +56,10 @@ def definitions(path: Path) -> dict[str, set[str]]:
     """The names that a Python file defines, at any depth, each with the names inside of it."""
     found: dict[str, set[str]] = {}
     for node in ast.walk(tree(path)):
-        inner = {name for child in ast.iter_child_nodes(node) for name in _names(child)}
         for name in _names(node):
-            found.setdefault(name, set()).update(inner if isinstance(node, ast.ClassDef) else ())
+            inner = found.setdefault(name, set())
+            if isinstance(node, ast.ClassDef):
+                inner.update(name for child in ast.iter_child_nodes(node) for name in _names(child))
     return found
 
 
