@@ -94,7 +94,7 @@ def test_bell_hidden_by_foreign_messages_is_sent_once_more(bells: redis.Redis, f
             publish(task=task)
     for queue in QUEUES if foreign else ():
         bells.lpush(queue, *[b"foreign"] * foreign)
-    for number in range(4):
+    for number in range(2 * len(QUEUE_OF)):
         for task in sorted(QUEUE_OF, reverse=number % 2 == 0):
             publish(task=task)
     waiting = [message for queue in QUEUES for message in bells.lrange(queue, 0, -1) if message != b"foreign"]
