@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Sequence
 from importlib import import_module
-from os import fork, waitpid  # not gevent's
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,9 @@ LIBRARIES = {
         *OF_ALL,
     ),
     "gateway": (
-        *("celery.app.amqp", "defusedxml.ElementTree", "flask_cors", "gevent.pywsgi", "gunicorn.app.wsgiapp"),
-        *("flask_smorest", "limits.storage", "phonenumbers", "simple_websocket", "standardwebhooks", "text_unidecode"),
+        *("celery.app.amqp", "defusedxml.ElementTree", "flask_cors", "greenlet", "gunicorn.app.wsgiapp"),
+        *("flask_smorest", "httptools", "limits.storage", "phonenumbers", "simple_websocket", "standardwebhooks"),
+        *("text_unidecode", "uvloop"),
         *OF_ALL,
     ),
 }
@@ -199,12 +199,12 @@ def serve(control: socket.socket) -> list[int]:
             raise SystemExit
         answer: int | None
         if text == b"start":
-            if not (answer := fork()):
+            if not (answer := os.fork()):
                 return descriptors
             for descriptor in descriptors:
                 os.close(descriptor)
         else:
-            pid, status = waitpid(int(text), os.WNOHANG)
+            pid, status = os.waitpid(int(text), os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if pid else None
         control.send(json.dumps(answer).encode())
 
@@ -253,8 +253,6 @@ def main(kind: str, descriptor: str, parent: str) -> None:
     """Import the libraries of that kind, serve, and in each fork run the module that is wanted."""
     die_with(int(parent), signal.SIGKILL)
     with socket.socket(fileno=int(descriptor)) as control:
-        if kind == "gateway":
-            import_module("gevent.monkey").patch_all()  # before all other imports
         for library in LIBRARIES[kind]:
             import_module(library)
         gc.freeze()  # a collection would copy the memory that is shared

@@ -6,13 +6,14 @@ from functools import cache, partial
 from flask import Flask
 
 import settings as configuration
-from gateway import docs
+from gateway import docs, fast_path
 from gateway.blueprints import BLUEPRINTS
 from gateway.fast_path import FastPath
 from gateway.http import errors
 from gateway.http.access_log import AccessLog, note_route
 from gateway.http.blueprint import open_api
 from gateway.http.edge import EdgeMiddleware, allow_origins, count_public_request, raise_pending_error
+from gateway.http.event_loop import in_thread
 from gateway.http.parsing import StrictRequest
 from gateway.ops import metrics_routes
 from gateway.pages import registration
@@ -34,8 +35,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = True
     app.extensions["gateway"] = services = Services(settings)
     rate_limits = services.rate_limits
-    edge = EdgeMiddleware(FastPath(app.wsgi_app, services), settings, rate_limits.unauthenticated)
+    edge = EdgeMiddleware(FastPath(in_thread(app.wsgi_app), services), settings, rate_limits.unauthenticated)
     app.wsgi_app = AccessLog(edge)  # type: ignore[method-assign]
+    app.extensions["runs_on_loop"] = fast_path.is_common
     errors.register(app)
     app.before_request(note_route)
     app.before_request(raise_pending_error)

@@ -104,6 +104,14 @@ class FastPath:
         return _answer(status, view, caller, applied, is_replay=accepted.is_replay)
 
 
+def is_common(environ: Environ) -> bool:
+    """True for a request that the fast path looks at: it runs on the event loop, and does not wait in other ways."""
+    path, is_post = environ["PATH_INFO"], environ["REQUEST_METHOD"] == "POST"
+    if is_post:
+        return path in ROUTES and "HTTP_TRANSFER_ENCODING" not in environ and _is_plain_post(environ)
+    return environ["REQUEST_METHOD"] == "GET" and PAYMENT_PATH.fullmatch(path) is not None
+
+
 def _is_plain(environ: Environ) -> bool:
     """True if no query, path prefix, encoding or unusual Accept changes the form of the response."""
     return (

@@ -1,42 +1,33 @@
-"""Settings of gunicorn with forked gevent workers: `gunicorn -c gateway/gunicorn_conf.py wsgi:app`."""
+"""Settings of gunicorn with forked workers: `gunicorn -c gateway/gunicorn_conf.py wsgi:app`."""
 
-from gevent import monkey
-
-monkey.patch_all()
-
-import logs  # noqa: E402
+import logs
 
 logs.take_over()
 
-import gc  # noqa: E402
+import gc  # noqa: E402 - the log is ours before anything else is imported
 import resource  # noqa: E402
+import sys  # noqa: E402
 
-import gunicorn  # noqa: E402 - what is imported from here on must find the standard library patched
 import structlog  # noqa: E402
 from environs import Env  # noqa: E402
 from gunicorn.arbiter import Arbiter  # noqa: E402
-
-gunicorn.SERVER = "payments"
 
 import settings  # noqa: E402
 import telemetry  # noqa: E402
 
 settings.begin_metrics()
 
-from gateway.http import gevent_support  # noqa: E402
-from gateway.http.gunicorn_worker import (  # noqa: E402 - gunicorn's Response reads the name of the server but once
-    HEADER_BYTES_MAX,
-    HEADERS_MAX,
-    LINE_BYTES_MAX,
-    Worker,
-)
-from models import preflight  # noqa: E402
+from gateway.http.gunicorn_worker import Worker  # noqa: E402
+from models import client_timeout, preflight  # noqa: E402
 from models.session import DatabaseUnavailable  # noqa: E402
 
 SECRET_KEY_LENGTH_MIN = 32
 
 OTHERS_MAX = 1000
 """Concurrent requests of a process besides those that wait for an outcome."""
+
+SWITCH_SECONDS = 0.0005
+"""A tenth of Python's own interval: the event loop waits for no more than that while a page is rendered."""
 
 OTHER_FILES = 100
 """Open files of a process besides client connections: PostgreSQL, Redis, logs, sources."""
@@ -54,15 +45,6 @@ timeout = 30
 graceful_timeout = 10
 """As long as a statement may take, so that running requests are answered; then idle connections are closed."""
 control_socket_disable = True
-keepalive = 75
-limit_request_line = LINE_BYTES_MAX
-limit_request_fields = HEADERS_MAX
-limit_request_field_size = HEADER_BYTES_MAX
-forwarded_allow_ips = ""
-forwarder_headers = ""
-secure_scheme_headers: dict[str, str] = {}
-"""No header is trusted for the path prefix or scheme, not even from a peer on the same machine."""
-
 
 logs.configure(settings.load().log_level)
 logger_class = logs.gunicorn_logger()
@@ -107,8 +89,9 @@ def when_ready(server: Arbiter) -> None:
 
 
 def post_fork(_server: object, _worker: object) -> None:
-    """Make database connections, which are opened after the fork, wait in the event loop."""
-    gevent_support.install()
+    """Bound the waits for the database, and let threads that compute give way to the event loop."""
+    client_timeout.install()
+    sys.setswitchinterval(SWITCH_SECONDS)
     telemetry.start("gateway")
 
 

@@ -61,10 +61,6 @@ FAILURES = {
     "exception": "raise ValueError('bad')",
     "thread": "import threading; t = threading.Thread(target=int, args=['bad']); t.start(); t.join()",
     "finalizer": "class A:\n    def __del__(self): int('bad')\na = A()\ndel a",
-    "greenlet": (
-        "import gevent; from gateway.http.gunicorn_worker import log_failed_greenlets as f\n"
-        "f(); gevent.spawn(int, 'bad').join(); gevent.get_hub().loop.run_callback(int, 'bad'); gevent.sleep(0)"
-    ),
     "task of an event loop": (
         "import asyncio\n"
         "async def main():\n    t = asyncio.create_task(fails()); await asyncio.sleep(0); await asyncio.sleep(0)\n"

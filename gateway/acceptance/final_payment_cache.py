@@ -6,6 +6,7 @@ Charges are not cached: their refunded amount still changes.
 import threading
 import time
 
+from gateway.http.event_loop import run_in_thread
 from models import payment_view
 from models.payment_view import PaymentView
 from models.rules.types import PaymentType
@@ -31,6 +32,9 @@ class FinalPaymentCache:
         cached = self._cached.get(id)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
+        return run_in_thread(self._read, id)
+
+    def _read(self, id: str) -> PaymentView | None:
         read_at = time.monotonic()
         with statements(self._engine) as connection:
             view = payment_view.by_id(connection, id)

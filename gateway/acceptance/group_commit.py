@@ -12,6 +12,7 @@ import metrics
 from gateway.acceptance.accepted import AcceptedPayment, new_payment
 from gateway.acceptance.payment_request import Parties, PaymentRequest, find_parties, resolve
 from gateway.acceptance.reference_data import ReferenceData
+from gateway.http import event_loop
 from gateway.http.errors import ApiError
 from gateway.http.idempotency import key_reused
 from models import idempotency, maker, payment, payment_view, payout, quote, wallet_payment
@@ -40,7 +41,7 @@ Answer = AcceptedPayment | Exception
 
 
 class GroupCommit:
-    """A leader among the waiting threads (or greenlets) stores the payments of all; then the next one leads."""
+    """A leader among the waiting requests stores the payments of all; then the next one leads."""
 
     def __init__(self, engine: Engine, reference_data: ReferenceData) -> None:
         self._engine = engine
@@ -52,7 +53,10 @@ class GroupCommit:
 
     def submit(self, request: PaymentRequest) -> AcceptedPayment:
         """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseUnavailable or Contention."""
-        answer = self._settle([request])[0] if request.needs_own_transaction else self._share(request)
+        if request.needs_own_transaction:
+            [answer] = event_loop.run_in_thread(self._settle, [request])
+        else:
+            answer = self._share(request)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -73,12 +77,12 @@ class GroupCommit:
 
     def _lead(self) -> None:
         """Store one group of the waiting requests, its own first; then another thread leads."""
-        time.sleep(LINGER_SECONDS if self._lingers else 0)  # lets ready requests join
+        event_loop.pause(LINGER_SECONDS if self._lingers else 0)  # lets ready requests join
         with self._lock:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
         self._lingers = 1 < len(group) <= SMALL_GROUP_MAX
         try:
-            answers = self._settle([pending.request for pending in group])
+            answers = event_loop.run_in_thread(self._settle, [pending.request for pending in group])
             for pending, answer in zip(group, answers, strict=True):
                 pending.answer = answer
         finally:
@@ -224,4 +228,4 @@ class _Pending:
         self.request = request
         self.answer: Answer = CommitUnknown()
         self.leads = False
-        self.woken = threading.Event()
+        self.woken = event_loop.Wakeup()

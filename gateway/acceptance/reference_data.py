@@ -4,6 +4,7 @@ import threading
 import time
 
 from gateway.http.errors import ApiError, invalid
+from gateway.http.event_loop import run_in_thread
 from models import account, currency
 from models.account import Party
 from models.currency import Currency
@@ -50,8 +51,10 @@ class ReferenceData:
         self._read_at = float("-inf")
 
     def _refresh(self, age_seconds_max: float) -> None:
-        if time.monotonic() - self._read_at < age_seconds_max:
-            return
+        if time.monotonic() - self._read_at >= age_seconds_max:
+            run_in_thread(self._read, age_seconds_max)
+
+    def _read(self, age_seconds_max: float) -> None:
         with self._lock:
             if time.monotonic() - self._read_at < age_seconds_max:
                 return

@@ -20,6 +20,7 @@ import metrics
 from gateway.http import redis_client
 from gateway.http.access_log import NETWORK, RATE_LIMIT_STATUS, Environ
 from gateway.http.errors import ApiError
+from gateway.http.event_loop import run_in_thread
 from settings import Settings
 
 LOCAL_DIVISOR = 10
@@ -144,11 +145,14 @@ class RateLimiter:
         while count.used >= count.permits:
             if count.is_exhausted or count.used >= self._amount:
                 return False
-            with self._taking_permits:
-                if count.used >= count.permits and not count.is_exhausted:
-                    self._take_permits(count, key, window)
+            run_in_thread(self._take_permits_if_used, count, key, window)
         count.used += 1
         return True
+
+    def _take_permits_if_used(self, count: RequestCount, key: str, window: int) -> None:
+        with self._taking_permits:
+            if count.used >= count.permits and not count.is_exhausted:
+                self._take_permits(count, key, window)
 
     def _take_permits(self, count: RequestCount, key: str, window: int) -> None:
         """Take permits from Redis; while it is unavailable, from the amount of this process alone."""

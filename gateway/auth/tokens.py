@@ -9,6 +9,7 @@ from gateway.auth.rate_limit import too_many
 from gateway.auth.revocation import TokenRevocations
 from gateway.auth.scopes import ENROLMENT_SCOPES, GRANTABLE_SCOPES, MOVES_MONEY, possible_scopes
 from gateway.http.errors import AUTHENTICATE, ApiError
+from gateway.http.event_loop import run_in_thread
 from models import token as tokens
 from models.second_factor import MUST_HAVE_ONE
 from models.session import POOL_SIZE, DatabaseUnavailable, Engine, statements
@@ -86,6 +87,9 @@ class TokenCache:
         cached = self._fresh(hash)
         if cached is not None:
             return cached
+        return run_in_thread(self._looked_up, token, hash, is_suspect)
+
+    def _looked_up(self, token: str, hash: bytes, is_suspect: Callable[[], bool]) -> Caller:
         if hash not in self._cached and is_suspect():
             if not self._suspect_lookups.acquire(timeout=GUESS_SECONDS_MAX):
                 raise too_many(1)

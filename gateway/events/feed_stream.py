@@ -21,9 +21,9 @@ from gateway.events.subscription import (
 )
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
+from gateway.http.client import CLIENT
 from gateway.http.errors import ApiError
 from gateway.services import Services, services
-from gateway.waiting.disconnect import socket_of
 
 FEED_SECONDS = 2.0
 """How often a stream reads the feed: one query over the indexes of its user."""
@@ -62,7 +62,7 @@ def _follow(services: Services, environ: Environ, read: Read, place: Place) -> G
     caller = authenticate(environ, services)
     if services.waiters.count_of(caller.id) >= FEED_STREAMS_MAX:
         raise _too_many()
-    with services.waiters.add(caller.id, caller.id, socket_of(environ)) as waiter:
+    with services.waiters.add(caller.id, caller.id, environ.get(CLIENT)) as waiter:
         if waiter is None:
             raise _too_many()
         yield ""

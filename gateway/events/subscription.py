@@ -14,10 +14,10 @@ from gateway.auth.guards import authenticate, authenticate_again
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode, header
+from gateway.http.client import CLIENT
 from gateway.http.errors import ApiError, not_found
 from gateway.http.found import path_id
 from gateway.services import Services
-from gateway.waiting.disconnect import socket_of
 from gateway.waiting.waiters import SubjectChange
 from models import bulk, event, payment_view
 from models.bulk import Bulk
@@ -93,7 +93,7 @@ def subscribe(services: Services, id: str, fits: Fits, environ: Environ) -> Gene
     it holds a waiter's place.
     """
     caller = authenticate(environ, services)
-    with services.waiters.add(path_id(id), caller.id, socket_of(environ), with_events=True) as place:
+    with services.waiters.add(path_id(id), caller.id, environ.get(CLIENT), with_events=True) as place:
         until, update = time.monotonic() + STREAM_SECONDS_MAX, read(services, id, fits, caller)
         if place is None and update.subject.finalized_at is None:
             detail = "Poll for the outcome, or try again later."

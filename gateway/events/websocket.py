@@ -19,8 +19,8 @@ from wsproto.utilities import LocalProtocolError
 from gateway.events.subscription import UNAVAILABLE, StreamUpdate, body_of
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
+from gateway.http.client import CLIENT
 from gateway.http.errors import ApiError
-from gateway.waiting.disconnect import SOCKETS
 from models.representations import event_body
 
 PROTOCOL = "payments"
@@ -80,7 +80,8 @@ class WebSocketConnection(Server):
 
     def __init__(self, environ: Environ) -> None:
         handshake = UPGRADE_HEADERS | {name: environ[name] for name in COPIED_HEADERS}
-        handshake |= {name: SendAllSocket(environ[name]) for name in SOCKETS if name in environ}
+        client = environ[CLIENT].take_over() if CLIENT in environ else environ["werkzeug.socket"]
+        handshake["werkzeug.socket"] = SendAllSocket(client)
         if PROTOCOL in _names(environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "")):
             handshake["HTTP_SEC_WEBSOCKET_PROTOCOL"] = PROTOCOL
         super().__init__(handshake, [PROTOCOL], ping_interval=PING_SECONDS, max_message_size=MESSAGE_BYTES_MAX)
@@ -97,6 +98,8 @@ class WebSocketConnection(Server):
             self.thread.join(CLOSE_SECONDS_MAX)
         with suppress(OSError):
             self.sock.shutdown(SHUT_RDWR)  # wakes the ping thread, should it still read
+        self.thread.join(CLOSE_SECONDS_MAX)
+        self.sock.close()
 
 
 class WebSocketResponse(Response):
@@ -115,7 +118,7 @@ class WebSocketResponse(Response):
                 code = self._send_all(connection)
             finally:
                 connection.close_and_wait(code)
-        raise StopIteration if connection.mode == "gunicorn" else ConnectionError
+        raise ConnectionError("the connection is no longer the server's own")
 
     def _send_all(self, connection: WebSocketConnection) -> int:
         """Send everything; the status code to close the connection with."""

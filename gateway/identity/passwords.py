@@ -1,14 +1,19 @@
-"""Password hashing with argon2id, in threads; an unknown user costs as much time as a known one."""
+"""Password hashing with argon2id; an unknown user costs as much time as a known one."""
+
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-
-from gateway.http import gevent_support
 
 MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
 """OWASP's Password Storage Cheat Sheet, argon2id: at least 19 MiB, two iterations, one degree of parallelism."""
+
+HASHES_AT_ONCE_MAX = 2
+"""In a process: each takes its memory and a core, and the event loop needs one too."""
+
+_turns = BoundedSemaphore(HASHES_AT_ONCE_MAX)
 
 _hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 
@@ -18,12 +23,14 @@ _DUMMY_HASH = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${'A' * 22}${'
 
 def hash(password: str) -> str:
     """The argon2id hash of the password, as it is stored."""
-    return gevent_support.run_in_thread(_hasher.hash, password)
+    with _turns:
+        return _hasher.hash(password)
 
 
 def verify(stored: str | None, password: str) -> bool:
     """Whether the password matches the stored hash; without a hash it takes as long, and does not match."""
-    is_match = gevent_support.run_in_thread(_matches, stored or _DUMMY_HASH, password)
+    with _turns:
+        is_match = _matches(stored or _DUMMY_HASH, password)
     return is_match and stored is not None
 
 

@@ -9,7 +9,6 @@ import metrics
 from gateway.auth.guards import public
 from gateway.http.edge import METRICS_PATH
 from gateway.http.errors import ApiError
-from gateway.http.gevent_support import run_in_thread
 from gateway.ops.state_metrics import StateMetrics
 from gateway.services import Services
 
@@ -28,7 +27,7 @@ def blueprint(services: Services) -> flask.Blueprint:
         """The metrics of this gateway's processes, and of the database."""
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
             raise ApiError("token_invalid", "This route takes METRICS_TOKEN alone.", headers=CHALLENGE)
-        text = state.exposition() + run_in_thread(metrics.exposition)
+        text = state.exposition() + metrics.exposition()
         return Response(text, content_type=metrics.CONTENT_TYPE)
 
     return routes

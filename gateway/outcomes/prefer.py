@@ -11,9 +11,9 @@ from werkzeug.http import parse_etags
 
 from gateway.auth.guards import authenticate, authenticate_again
 from gateway.http.access_log import Environ
+from gateway.http.client import CLIENT
 from gateway.http.etag import etag_of
 from gateway.services import Services
-from gateway.waiting.disconnect import socket_of
 from models.bulk import Bulk
 from models.payment_view import PaymentView
 from models.rules.state import State
@@ -55,7 +55,7 @@ def wait_for(
     if seconds == 0 or is_over(subject):
         return subject, applied
     until = time.monotonic() + seconds
-    with services.waiters.add(subject.id, authenticate(environ, services).id, socket_of(environ)) as waiter:
+    with services.waiters.add(subject.id, authenticate(environ, services).id, environ.get(CLIENT)) as waiter:
         if waiter is None:
             return subject, {}
         while not is_over(subject):

@@ -16,12 +16,12 @@ from flask import Response, current_app, request
 
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID, USER_ID, Environ
+from gateway.http.client import CLIENT
 from gateway.http.media_types import JSON
 from gateway.services import services
-from gateway.waiting.disconnect import SOCKETS
 
 KEPT = (
-    *(ADDRESS, NETWORK, REQUEST_ID, *SOCKETS, "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL"),
+    *(ADDRESS, NETWORK, REQUEST_ID, CLIENT, "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL"),
     *("HTTP_HOST", "HTTP_USER_AGENT", "wsgi.version", "wsgi.url_scheme", "wsgi.errors"),
     *("wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once"),
 )

@@ -13,6 +13,7 @@ from gateway.auth.tokens import Caller
 from gateway.http.access_log import NEW_ID, PAYMENT, REQUEST_ID, Environ
 from gateway.http.blueprint import Body
 from gateway.http.errors import ApiError, invalid
+from gateway.http.event_loop import run_in_thread
 from gateway.http.idempotency import idempotency_key, request_fingerprint
 from gateway.payments.quotes import usable_quote
 from gateway.payments.schemas import (
@@ -136,14 +137,14 @@ def _transfer(submission: Submission) -> PaymentRequest:
     amount, currency, error = _amount(submission)
     conversion = None
     if "quote" in body:
-        quote = usable_quote(body["quote"], body["target"], submission.caller, submission.services)
+        quote = run_in_thread(usable_quote, body["quote"], body["target"], submission.caller, submission.services)
         error, conversion = error or quote.error_if_new(amount, currency.code), quote.conversion
     return _request(submission, body["source"], body["target"], amount, currency, error, conversion=conversion)
 
 
 def _exchange(submission: Submission) -> PaymentRequest:
     body = submission.body
-    quote = usable_quote(body["quote"], body["target"], submission.caller, submission.services)
+    quote = run_in_thread(usable_quote, body["quote"], body["target"], submission.caller, submission.services)
     amount, currency = quote.amount, submission.services.reference_data.currency(quote.currency)
     error = limits_error(amount, currency) or quote.error_if_new(amount, currency.code)
     return _request(submission, body["source"], body["target"], amount, currency, error, conversion=quote.conversion)
@@ -155,8 +156,7 @@ def _charge(submission: Submission) -> PaymentRequest:
 
 def _refund(submission: Submission) -> PaymentRequest:
     """Without an amount, all that is left to refund as read without a lock; the worker decides it under lock."""
-    with statements(submission.services.engine) as connection:
-        charge = payment_view.by_id(connection, submission.body["charge"])
+    charge = run_in_thread(_charge_of, submission)
     if charge is None or charge.user_id != submission.caller.id or charge.type != PaymentType.CHARGE:
         raise invalid([("/charge", "not_found", "You have no such charge.")])
     currency = submission.services.reference_data.currency(charge.currency)
@@ -166,6 +166,11 @@ def _refund(submission: Submission) -> PaymentRequest:
         captured = charge.captured_amount or charge.amount
         amount = captured - charge.refunded or captured
     return _request(submission, charge.target.token or "", charge.source.token, amount, currency, charge=charge)
+
+
+def _charge_of(submission: Submission) -> PaymentView | None:
+    with statements(submission.services.engine) as connection:
+        return payment_view.by_id(connection, submission.body["charge"])
 
 
 ROUTES = {

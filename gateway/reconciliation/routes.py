@@ -10,7 +10,6 @@ from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.found import found, path_id
-from gateway.http.gevent_support import run_in_thread
 from gateway.http.idempotency import REPLAYED
 from gateway.http.parsing import StrictRequest, received, refuse_compressed, takes_up_to
 from gateway.http.schemas import PageQuery, page_of
@@ -67,7 +66,7 @@ def upload(_: Body) -> JsonAnswer:
     if earlier is not None:
         return bank_statement.body(earlier), REPLAYED
     try:
-        parsed = run_in_thread(parse, data, currencies)
+        parsed = parse(data, currencies)
         with services().large_reads.turn(), transaction(services().engine) as connection:
             statement, is_new = statement_upload.store(connection, hash, parsed, actor())
     except InvalidStatement as error:

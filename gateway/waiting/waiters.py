@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.waiting.disconnect import Socket, disconnected
+from gateway.http.client import Client
+from gateway.http.event_loop import Wakeup, run_in_thread
 from models import bulk, change_listener, event, payment_view
 from models.bulk import Bulk
 from models.event import Event
@@ -39,16 +40,16 @@ class SubjectChange(NamedTuple):
 class Waiter:
     """One waiting request; removed at the end of its block."""
 
-    def __init__(self, id: str, user_id: str, socket: Socket | None, *, with_events: bool) -> None:
+    def __init__(self, id: str, user_id: str, client: Client | None, *, with_events: bool) -> None:
         self.id = id
         self.user_id = user_id
-        self.socket = socket
+        self.client = client
         self.with_events = with_events
         self.version = 0
         self.is_closed = False
         """The client has disconnected or the process is shutting down: the wait is over."""
         self._change: SubjectChange | None = None
-        self._woken = threading.Event()
+        self._woken = Wakeup()
 
     def next(self, seconds: float, version: int) -> SubjectChange | None:
         """The first change newer than this version; None if there is none within these seconds, or once closed."""
@@ -98,21 +99,17 @@ class Waiters:
 
     @contextmanager
     def add(
-        self, id: str, user_id: str, socket: Socket | None = None, *, with_events: bool = False
+        self, id: str, user_id: str, client: Client | None = None, *, with_events: bool = False
     ) -> Iterator[Waiter | None]:
         """A waiter for the payment or bulk; None if the process or the user has too many, or once closed.
 
-        Read the subject after adding it, or right after committing it. The wait ends when `socket` closes;
+        Read the subject after adding it, or right after committing it. The wait ends when the client is gone;
         `with_events` delivers the events of the subject too.
         """
-        waiter = self._add(Waiter(id, user_id, socket, with_events=with_events))
+        waiter = self._add(Waiter(id, user_id, client, with_events=with_events))
         try:
             if waiter is not None and id in self._notified:
-                with (
-                    suppress(DatabaseUnavailable, Contention, StatementTimeout),
-                    statements(self._engine) as connection,
-                ):
-                    self._read(connection, [id])
+                run_in_thread(self._read_if_possible, [id])
             yield waiter
         finally:
             if waiter is not None:
@@ -183,9 +180,8 @@ class Waiters:
 
     def _poll(self) -> None:
         """Wake waiters by reading versions, in case notifications were lost; close those of disconnected clients."""
-        sockets = {waiter.socket: waiter for waiter in self._all() if waiter.socket is not None}
-        for waiter, is_gone in zip(sockets.values(), disconnected(sockets), strict=True):
-            if is_gone:
+        for waiter in self._all():
+            if waiter.client is not None and waiter.client.is_gone:
                 waiter.close()
         if self._waiters_of:
             with statements(self._engine) as connection:
@@ -199,6 +195,10 @@ class Waiters:
             known = {id: min(waiter.version for waiter in waiters) for id, waiters in self._waiters_of.items()}
         versions = change_listener.versions(connection, list(known))
         return {id for id, version in versions.items() if version > known[id]}
+
+    def _read_if_possible(self, ids: Collection[str]) -> None:
+        with suppress(DatabaseUnavailable, Contention, StatementTimeout), statements(self._engine) as connection:
+            self._read(connection, ids)
 
     def _read(self, connection: Connection, ids: Collection[str]) -> None:
         """Read these payments and bulks and deliver them to their waiters."""

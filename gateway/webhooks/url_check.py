@@ -44,10 +44,7 @@ _resolving_by: Counter[str] = Counter()
 
 
 def _look_up(target: Target, policy: UrlPolicy, user_id: str) -> None:
-    """Resolve the host and check its addresses; raises TargetRefused, or ResolveTimeout.
-
-    Under gevent the threads are greenlets, so that no other request waits.
-    """
+    """Resolve the host and check its addresses; raises TargetRefused, or ResolveTimeout."""
     if _resolving_by[user_id] >= RESOLVING_PER_USER_MAX:
         raise ResolveTimeout
     _resolving_by[user_id] += 1

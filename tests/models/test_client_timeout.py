@@ -135,7 +135,7 @@ assert psycopg2.extensions.get_wait_callback() is not None
     [
         ("workers.signals", "workers.signals.worker_init.send(sender=None)"),
         ("workers.process", "workers.process.bound_statements()"),
-        ("gateway.http.gevent_support", "gateway.http.gevent_support.install()"),
+        ("gateway.gunicorn_conf", "gateway.gunicorn_conf.post_fork(None, None)"),
     ],
 )
 def test_each_process_has_a_client_timeout(module: str, install: str, database: Database) -> None:

@@ -1,9 +1,7 @@
 """Group commit: orders that arrive together share flushes, and each gets its own answer."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import pytest
 
@@ -69,7 +67,7 @@ def test_a_group_waits_for_others_only_after_one_that_had_several(
         waits.append(seconds)
         assert has_joined.wait(PATIENCE_SECONDS)
 
-    monkeypatch.setattr(group_commit, "time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
+    monkeypatch.setattr(group_commit.event_loop, "pause", wait)
     waiting = api.app.extensions["gateway"].group_commit._waiting
     with ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(client.order, "/v1/transfers", body) for _ in range(2)]

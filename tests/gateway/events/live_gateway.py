@@ -1,4 +1,4 @@
-"""A gateway served as in production: gunicorn with greenlets, in its own processes."""
+"""A gateway served as in production: gunicorn with the gateway's own workers, in processes of their own."""
 
 import os
 import socket

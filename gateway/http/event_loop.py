@@ -1,0 +1,126 @@
+"""The event loop of a served gateway, for synchronous code: it waits in a greenlet, while other requests go on.
+
+Elsewhere, in a thread or another server, the same calls simply wait.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from greenlet import getcurrent, greenlet
+
+from gateway.http.access_log import Application, Environ
+
+T = TypeVar("T")
+
+
+class SynchronousCode(greenlet):
+    """Synchronous code that runs on the event loop; its parent awaits what it waits for."""
+
+
+async def run(function: Callable[..., T], *args: object) -> T:
+    """The result of a synchronous function, whose waits below do not hold up the event loop."""
+    parent = getcurrent()
+    code: Any = SynchronousCode(function, parent)
+    code.gr_context = parent.gr_context
+    outcome = code.switch(*args)
+    while not code.dead:
+        try:
+            value = await outcome
+        except BaseException as error:
+            outcome = code.throw(error)
+        else:
+            outcome = code.switch(value)
+    return outcome
+
+
+def is_on_loop() -> bool:
+    """True in code that `run` runs."""
+    return isinstance(getcurrent(), SynchronousCode)
+
+
+def _wait_for(awaitable: Awaitable[T]) -> T:
+    parent: Any = getcurrent().parent
+    return parent.switch(awaitable)
+
+
+def run_in_thread(function: Callable[..., T], *args: object) -> T:
+    """The result of a function that waits in other ways than these, or computes for long."""
+    if not is_on_loop():
+        return function(*args)
+    return _wait_for(asyncio.get_running_loop().run_in_executor(None, copy_context().run, function, *args))
+
+
+def in_thread(application: Application) -> Application:
+    """The WSGI application, of which an answer that is not a stream is made in a thread."""
+
+    def called(environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
+        if is_on_loop():
+            return run_in_thread(_joined, application, environ, start_response)
+        return application(environ, start_response)
+
+    return called
+
+
+def _joined(application: Application, environ: Environ, start_response: Callable[..., object]) -> list[bytes]:
+    pieces = application(environ, start_response)
+    try:
+        return [b"".join(pieces)]
+    finally:
+        if hasattr(pieces, "close"):
+            pieces.close()
+
+
+def pause(seconds: float) -> None:
+    """Wait; even for 0 s whoever is ready goes on first."""
+    if is_on_loop():
+        _wait_for(asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)
+
+
+class Wakeup:
+    """An event that whoever made it waits for, and any thread sets."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop() if is_on_loop() else None
+        self._event = threading.Event() if self._loop is None else asyncio.Event()
+
+    def set(self) -> None:
+        """Wake who waits, now or later."""
+        if self._loop is None or self._loop is _running_loop():
+            self._event.set()
+        else:
+            with suppress(RuntimeError):  # the process ends, and nobody waits any more
+                self._loop.call_soon_threadsafe(self._event.set)
+
+    def clear(self) -> None:
+        """Forget that it was set."""
+        self._event.clear()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is set; returns False after that many seconds."""
+        if isinstance(self._event, threading.Event):
+            return self._event.wait(seconds)
+        return self._event.is_set() or _wait_for(is_done_within(self._event.wait(), seconds))
+
+
+async def is_done_within(awaitable: Awaitable[object], seconds: float) -> bool:
+    """Wait until it is done; returns False after that many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await awaitable
+    except TimeoutError:
+        return False
+    return True
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,103 @@
+"""Any WSGI application, served by the gateway's own server in a thread of the tests."""
+
+import logging
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
+from typing import Any
+
+from gateway.http.access_log import Environ
+from gateway.http.gunicorn_worker import Worker
+
+PATIENCE_SECONDS = 60
+Application = Callable[..., Iterable[bytes]]
+
+
+class ServedWorker(Worker):
+    """A worker without gunicorn's arbiter."""
+
+    def __init__(self, application: Application, connections_max: int, *, on_loop: bool) -> None:
+        self.cfg = SimpleNamespace(worker_connections=connections_max, backlog=100)
+        self.log, self.ppid, self.notify = logging.getLogger("worker"), os.getppid(), lambda: None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.sockets = [SimpleNamespace(sock=self.listener)]
+        waiters = SimpleNamespace(close=lambda: None)
+        self.wsgi = _Called(application)
+        self.wsgi.extensions = {"gateway": SimpleNamespace(waiters=waiters), "runs_on_loop": lambda _: on_loop}
+        self.is_up = threading.Event()
+
+    def _handle_signals(self) -> None:
+        self.is_up.set()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.listener.getsockname()
+
+    def end(self) -> None:
+        """As SIGTERM does."""
+        self.loop.call_soon_threadsafe(self.ended.set)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(self.address, PATIENCE_SECONDS)
+
+    def say(self, text: bytes) -> bytes:
+        """All that is answered to these bytes, until the server closes the connection."""
+        with self.connect() as line:
+            line.sendall(text)
+            return received(line)
+
+
+class _Called:
+    extensions: dict[str, Any]
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
+        return self._application(environ, start_response)
+
+
+@contextmanager
+def served(application: Application, connections_max: int = 100, *, on_loop: bool = False) -> Iterator[ServedWorker]:
+    """Serve the application until the end of the block."""
+    worker = ServedWorker(application, connections_max, on_loop=on_loop)
+    thread = threading.Thread(target=worker.run, daemon=True)
+    thread.start()
+    try:
+        assert worker.is_up.wait(PATIENCE_SECONDS)
+        yield worker
+    finally:
+        with suppress(RuntimeError):
+            worker.end()
+        thread.join(PATIENCE_SECONDS)
+        worker.listener.close()
+    assert not thread.is_alive()
+
+
+def received(line: socket.socket) -> bytes:
+    """What arrives until the end."""
+    answer = b""
+    with suppress(ConnectionError):
+        while piece := line.recv(65_536):
+            answer += piece
+    return answer
+
+
+def heads(raw: bytes) -> list[bytes]:
+    """The status lines."""
+    return re.findall(rb"HTTP/1.1 \d+ [A-Z ]+", raw)
+
+
+def answered(text: bytes) -> Application:
+    """An application that answers everything with this text."""
+
+    def application(environ: Environ, start_response: Callable[..., object]) -> list[bytes]:
+        environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Length", str(len(text)))])
+        return [text]
+
+    return application
