@@ -144,9 +144,11 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def stop(self) -> None:
-        """Close it, if nothing is being answered; else that is its last answer."""
-        if not self._is_answering:
+        """Close it, if nothing is requested; else that is its last answer, and what is missing of it must come soon."""
+        if not self._is_answering and self._reader.incoming is None:
             self._transport.close()
+        elif not self._is_answering:
+            self._expire_in(LINGER_SECONDS)
 
     # What the application asks for, in its thread:
 
@@ -191,6 +193,7 @@ class Connection(asyncio.Protocol):
             response = await self._server.respond(request, self)
             if response is not None and not self._transport.is_closing():
                 self._send(request, response)
+                await self._writable.wait()
         except BaseException:
             self.drop()
             raise
@@ -200,11 +203,14 @@ class Connection(asyncio.Protocol):
             self._close_after(request)
         else:
             self._is_answering = False
-            self._expire_in(IDLE_SECONDS_MAX if self._writable.is_set() else SEND_SECONDS_MAX)
+            incoming = self._reader.incoming
+            self._expire_in(IDLE_SECONDS_MAX if incoming is None else RECEIVE_SECONDS_MAX)
             if self._queue:
                 self._answer_next()
             elif self.is_gone or self._server.is_stopping:
                 self._transport.close()
+            elif incoming is not None and incoming.has_head:
+                self._send_continue(incoming)
             self._go_on()
 
     def _send(self, request: IncomingRequest, response: Response) -> None:
@@ -259,7 +265,7 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
 
     def _go_on(self) -> None:
-        if not self._transport.is_closing() and not self._is_taken_over:
+        if not self._transport.is_closing() and not self._is_taken_over and len(self._queue) <= QUEUED_MAX:
             self._transport.resume_reading()
 
     def _expire_in(self, seconds: float) -> None:
@@ -274,6 +280,8 @@ class Connection(asyncio.Protocol):
     async def _take_over(self) -> socket.socket:
         self._is_taken_over = True
         self._transport.pause_reading()
+        self._transport.set_write_buffer_limits(high=0)
+        await self._writable.wait()  # for the end of the answers before
         return socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno()))
 
 
