@@ -15,6 +15,10 @@ from gateway.http.gunicorn_worker import Worker
 
 PATIENCE_SECONDS = 60
 Application = Callable[..., Iterable[bytes]]
+Start = Callable[..., object]
+
+GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
+LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 class ServedWorker(Worker):
@@ -99,5 +103,15 @@ def answered(text: bytes) -> Application:
         environ["wsgi.input"].read()
         start_response("200 OK", [("Content-Length", str(len(text)))])
         return [text]
+
+    return application
+
+
+def stream(pieces: Iterable[bytes]) -> Application:
+    """An application that answers with these pieces, whose length it does not tell."""
+
+    def application(_environ: Environ, start_response: Start) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return pieces
 
     return application
