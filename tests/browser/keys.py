@@ -101,9 +101,7 @@ class Keys:
             return
         self._reach(field)
         if isinstance(value, Path):
-            with self.page.expect_file_chooser() as chooser:
-                self.page.keyboard.press("Space")
-            chooser.value.set_files(value)
+            field.set_input_files(value)  # the dialog that Space opens is the browser's own
         elif field.evaluate("element => element.tagName") == "SELECT":
             self.page.keyboard.press("Home")
             while field.input_value() != value:
