@@ -165,7 +165,23 @@ def _client(base: type[Redis], admit: Admit) -> type[Redis]:
     return Client
 
 
+_register = transport.Transport.register_with_event_loop
+
+
+def _register_or_close(self: transport.Transport, connection: transport.Transport, loop: object) -> None:
+    """Close a connection to a broker that refuses what kombu writes at once: Celery 5.7 opens another and forgets it.
+
+    A worker tries five times a second; the broker had no room for anyone after minutes.
+    """
+    try:
+        _register(self, connection, loop)
+    except BaseException:
+        self.close_connection(connection)
+        raise
+
+
 def use(queues: Mapping[str, str]) -> None:
-    """Make kombu use this channel in this process, for tasks with these queues."""
+    """Make kombu use this channel and transport in this process, for tasks with these queues."""
     Channel.queues = queues
     transport.Transport.Channel = Channel
+    transport.Transport.register_with_event_loop = _register_or_close  # type: ignore[method-assign]  # kombu takes no class

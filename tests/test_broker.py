@@ -10,12 +10,16 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
+from kombu import Connection
+from kombu.asynchronous import Hub
+from redis.exceptions import ReadOnlyError
 
 from bell import publish
-from broker import BODY, MESSAGE_BYTES_MAX, InvalidMessage, read
+from broker import BODY, MESSAGE_BYTES_MAX, InvalidMessage, read, url
 from celery_config import BELLS, POST, QUEUE_OF, UPKEEP
 from embedded.valkey import Valkey
 from tests.broker import ringing_at
+from tests.support import eventually
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -150,3 +154,17 @@ def test_whatever_a_header_it_is_refused_or_told_as_it_stands(sent: dict, name: 
     envelope["headers"][name] = value
     with suppress(InvalidMessage):
         assert message_read(envelope)["headers"][name] == value
+
+
+def test_a_connection_that_is_refused_at_once_is_closed(bells: redis.Redis, valkey: Valkey) -> None:
+    before = len(bells.client_list())
+    bells.execute_command("REPLICAOF", "127.0.0.1", 1)
+    try:
+        for _ in range(5):
+            connection = Connection(url(valkey.url()))
+            connection.ensure_connection(max_retries=1)
+            with pytest.raises(ReadOnlyError):
+                connection.transport.register_with_event_loop(connection.connection, Hub())
+        eventually(lambda: len(bells.client_list()) <= before)
+    finally:
+        bells.execute_command("REPLICAOF", "NO", "ONE")

@@ -12,12 +12,17 @@ from tests.support import eventually
 
 pytestmark = pytest.mark.slow
 WORKERS = ("posting", "upkeep", "rails", "webhooks")
-REFUSED = "server:ResponseError"
+REFUSED = "Connection to broker lost"
+"""Then, by the command that was refused, `server:ResponseError` or `server:ReadOnlyError`."""
 REFUSED_SECONDS_MAX = 600
 """Some workers ask the broker once a minute only, and a busy machine is slow to log it."""
 HEARD_LATELY = (
     "SELECT count(*) FROM worker_heartbeats WHERE name <> 'beat' AND heard_at > now() - interval '10 seconds'"
 )
+
+TRIED, TRIES = "Cannot connect to", 50
+CONNECTIONS_MAX = 100
+"""Of all processes of a stack; before, each worker left ten a second open."""
 
 REFUSALS = {
     "refuses to write": (("CONFIG", "SET", "min-replicas-to-write", 1), ("CONFIG", "SET", "min-replicas-to-write", 0)),
@@ -28,6 +33,7 @@ REFUSALS = {
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> None:
     before = {name: logged(stack, name, REFUSED) for name in WORKERS}
+    tried = {name: logged(stack, name, TRIED) for name in WORKERS}
     begin, end = REFUSALS[refusal]
     with redis.Redis.from_url(stack.valkey.url()) as client:
         client.execute_command(*begin)
@@ -35,6 +41,8 @@ def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> Non
             eventually(
                 lambda: all(logged(stack, name, REFUSED) > before[name] for name in WORKERS), REFUSED_SECONDS_MAX
             )
+            eventually(lambda: any(logged(stack, name, TRIED) - tried[name] > TRIES for name in WORKERS))
+            assert client.info("clients")["connected_clients"] < CONNECTIONS_MAX
         finally:
             client.execute_command(*end)
     assert_heartbeats(stack, WORKERS, "heard_at")
