@@ -106,10 +106,12 @@ class FastPath:
 
 def is_common(environ: Environ) -> bool:
     """True for a request that the fast path looks at: it runs on the event loop, and does not wait in other ways."""
-    path, is_post = environ["PATH_INFO"], environ["REQUEST_METHOD"] == "POST"
-    if is_post:
-        return path in ROUTES and "HTTP_TRANSFER_ENCODING" not in environ and _is_plain_post(environ)
-    return environ["REQUEST_METHOD"] == "GET" and PAYMENT_PATH.fullmatch(path) is not None
+    if "HTTP_TRANSFER_ENCODING" in environ:  # its body arrives while it is answered
+        return False
+    if environ["REQUEST_METHOD"] == "POST":
+        return _is_plain_post(environ)
+    is_get = environ["REQUEST_METHOD"] == "GET" and "CONTENT_LENGTH" not in environ
+    return is_get and PAYMENT_PATH.fullmatch(environ["PATH_INFO"]) is not None
 
 
 def _is_plain(environ: Environ) -> bool:

@@ -72,21 +72,24 @@ class GroupCommit:
                 if not pending.leads and pending in self._waiting:
                     self._waiting.remove(pending)
         if pending.leads:
-            self._lead()
+            self._lead(pending)
         return pending.answer
 
-    def _lead(self) -> None:
+    def _lead(self, leader: "_Pending") -> None:
         """Store one group of the waiting requests, its own first; then another thread leads."""
-        event_loop.pause(LINGER_SECONDS if self._lingers else 0)  # lets ready requests join
-        with self._lock:
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
-        self._lingers = 1 < len(group) <= SMALL_GROUP_MAX
+        group: list[_Pending] = []
         try:
+            event_loop.pause(LINGER_SECONDS if self._lingers else 0)  # lets ready requests join
+            with self._lock:
+                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
+            self._lingers = 1 < len(group) <= SMALL_GROUP_MAX
             answers = event_loop.run_in_thread(self._settle, [pending.request for pending in group])
             for pending, answer in zip(group, answers, strict=True):
                 pending.answer = answer
         finally:
             with self._lock:
+                if not group:  # it was cancelled before it began
+                    self._waiting.remove(leader)
                 if self._waiting:
                     self._waiting[0].leads = True
                     self._waiting[0].woken.set()

@@ -7,6 +7,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import Any, Protocol
 
@@ -55,12 +56,14 @@ class Connection(asyncio.Protocol):
     """The connection. `request_begins`, `expect_body` and `answer` are for its RequestReader."""
 
     def __init__(self, server: Server) -> None:
-        self.is_gone = False
+        self.is_gone = self._is_lost = False
         self._server = server
         self._transport: Any = None
         self._reader = RequestReader(self)
         self._queue: deque[IncomingRequest] = deque()
         self._is_answering = False
+        self._is_running = False
+        """The application is answering: a client that leaves keeps its place, as the thread is not free yet."""
         self._is_refused = False
         self._linger_bytes: int | None = None
         self._is_taken_over = False
@@ -93,8 +96,9 @@ class Connection(asyncio.Protocol):
         return self._is_answering and self._linger_bytes is None
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self.is_gone = self._is_refused = True
-        self._server.closed(self)
+        self.is_gone = self._is_lost = self._is_refused = True
+        if not self._is_running:
+            self._server.closed(self)
         self._writable.set()
         if self._reader.incoming is not None and self._reader.incoming.stream is not None:
             self._reader.incoming.stream.end(MalformedBody())
@@ -148,7 +152,7 @@ class Connection(asyncio.Protocol):
         if not self._is_answering and self._reader.incoming is None:
             self._transport.close()
         elif not self._is_answering:
-            self._expire_in(LINGER_SECONDS)
+            self._expires_at = min(self._expires_at, self._server.loop.time() + LINGER_SECONDS)
 
     # What the application asks for, in its thread:
 
@@ -180,17 +184,16 @@ class Connection(asyncio.Protocol):
 
         return call
 
-    # The order of answers:
-
     def _answer_next(self) -> None:
         self._is_answering = True
         self._expire_in(float("inf"))
-        self._server.loop.create_task(self._answer(self._queue.popleft()))
+        answer = self._answer(self._queue.popleft())
+        self._task = self._server.loop.create_task(answer, context=Context())
 
     async def _answer(self, request: IncomingRequest) -> None:
         request.environ[CLIENT] = self
         try:
-            response = await self._server.respond(request, self)
+            response = await self._respond(request)
             if response is not None and not self._transport.is_closing():
                 self._send(request, response)
                 await self._writable.wait()
@@ -212,6 +215,15 @@ class Connection(asyncio.Protocol):
             elif incoming is not None and incoming.has_head:
                 self._send_continue(incoming)
             self._go_on()
+
+    async def _respond(self, request: IncomingRequest) -> Response | None:
+        self._is_running = True
+        try:
+            return await self._server.respond(request, self)
+        finally:
+            self._is_running = False
+            if self._is_lost:
+                self._server.closed(self)
 
     def _send(self, request: IncomingRequest, response: Response) -> None:
         begin = self._head(request, response.status, response.headers)
@@ -248,8 +260,6 @@ class Connection(asyncio.Protocol):
             self._linger_bytes -= size
             if self._linger_bytes < 0:
                 self._transport.close()
-
-    # Small things:
 
     def _head(self, request: IncomingRequest, status: str, headers: Headers) -> bytes:
         """The head of the answer; decides whether it is the last one."""

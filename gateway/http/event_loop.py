@@ -76,7 +76,7 @@ def _joined(application: Application, environ: Environ, start_response: Callable
 
 
 def pause(seconds: float) -> None:
-    """Wait; even for 0 s whoever is ready goes on first."""
+    """Wait; even for 0 s, other requests that are ready go on first."""
     if is_on_loop():
         _wait_for(asyncio.sleep(seconds))
     else:
@@ -84,7 +84,7 @@ def pause(seconds: float) -> None:
 
 
 class Wakeup:
-    """An event that whoever made it waits for, and any thread sets."""
+    """An event: the thread, or the code on the loop, that makes it waits for it, and any thread sets it."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop() if is_on_loop() else None

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from gateway.http.access_log import Environ
 from gateway.http.connection import Connection
 from gateway.http.errors import ApiError
 from gateway.http.incoming import IncomingRequest
-from gateway.http.outgoing import Headers, Response
+from gateway.http.outgoing import WITHOUT_BODY, Headers, Response
 
 TICK_SECONDS = 1.0
 """How often the arbiter is told that the loop is not blocked, and connections are looked through."""
@@ -92,9 +93,9 @@ class Worker(BaseWorker):
         self.is_stopping = True
         self._stop_accepting()
         self.wsgi.extensions["gateway"].waiters.close()
-        for connection in list(self.connections):
-            connection.stop()
         while self.connections:
+            for connection in list(self.connections):
+                connection.stop()
             await asyncio.sleep(0.02)
             self._tick()
 
@@ -108,7 +109,7 @@ class Worker(BaseWorker):
         try:
             if self._runs_on_loop(request.environ):
                 return await event_loop.run(self._respond, request, connection)
-            return await self.loop.run_in_executor(None, self._respond, request, connection)
+            return await self._in_thread(request, connection)
         except ConnectionError:  # of the client
             request.keeps_alive = False
             return None
@@ -118,7 +119,10 @@ class Worker(BaseWorker):
                 request.keeps_alive = False
                 return None
             request.fail(ApiError("internal_error", "Something went wrong on our side."))
-            return await self.loop.run_in_executor(None, self._respond, request, connection)
+            return await self._in_thread(request, connection)
+
+    async def _in_thread(self, request: IncomingRequest, connection: Connection) -> Response | None:
+        return await self.loop.run_in_executor(None, Context().run, self._respond, request, connection)
 
     def _respond(self, request: IncomingRequest, connection: Connection) -> Response | None:
         head: list[Any] = []
@@ -129,7 +133,10 @@ class Worker(BaseWorker):
         pieces = self.wsgi(request.environ, start_response)
         try:
             status, headers = head
-            if any(name == "Content-Length" for name, _ in headers) or status.startswith(("204", "304")):
+            is_stream = not (any(name == "Content-Length" for name, _ in headers) or status.startswith(WITHOUT_BODY))
+            if is_stream and event_loop.is_on_loop():
+                raise RuntimeError("a stream on the event loop would hold up all others")
+            if not is_stream:
                 return Response(status, headers, b"".join(pieces))
             connection.send_stream(request, status, headers, pieces)
             return None

@@ -3,6 +3,7 @@
 import io
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
@@ -22,7 +23,8 @@ BUFFERED_BYTES_MAX = 256 * 1024
 """Of a body that is read while it arrives; above that the connection is not read from."""
 
 BODY_SECONDS_MAX = 30.0
-"""The longest silence amid a body."""
+BODY_BYTES_A_SECOND = 10_000
+"""A body that is read while it arrives may be waited for so long in all, and a second more for each so many bytes."""
 
 VERSIONS = ("1.0", "1.1")
 CODINGS = frozenset({"compress", "deflate", "gzip", "identity"})
@@ -162,6 +164,7 @@ class BodyStream(io.RawIOBase):
         self._error: ApiError | None = None
         self._begin: Callable[[], None] | None = begin
         self._pause, self._go_on = pause, go_on
+        self._seconds_left = BODY_SECONDS_MAX
 
     def add(self, part: bytes) -> None:
         """A part has arrived."""
@@ -183,13 +186,15 @@ class BodyStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Raises MalformedBody, also if nothing arrives for BODY_SECONDS_MAX."""
+        """Raises MalformedBody, also if the client is too slow."""
         if self._begin is not None:
             self._begin()
             self._begin = None
         with self._changed:
-            if not self._changed.wait_for(lambda: self._parts or self._is_over, BODY_SECONDS_MAX):
+            began = time.monotonic()
+            if not self._changed.wait_for(lambda: self._parts or self._is_over, self._seconds_left):
                 self._is_over, self._error = True, MalformedBody()
+            self._seconds_left -= time.monotonic() - began
             if not self._parts:
                 if self._error is not None:
                     raise self._error
@@ -201,6 +206,7 @@ class BodyStream(io.RawIOBase):
                 self._parts.appendleft(part[size:])
             was_full = self._size > BUFFERED_BYTES_MAX
             self._size -= size
+            self._seconds_left += size / BODY_BYTES_A_SECOND
             is_full = self._size > BUFFERED_BYTES_MAX
         if was_full and not is_full:
             self._go_on()

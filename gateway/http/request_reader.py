@@ -38,28 +38,35 @@ class RequestReader:
         """The request of which something is missing."""
         self._receiver = receiver
         self._parser = HttpRequestParser(self)
-        self._head_bytes = 0
+        self._other_bytes = 0
+        """Of the request, since its last piece of body: of its head, its trailer, or the length of a chunk."""
 
     def feed(self, data: bytes) -> None:
-        """Parse what has arrived; raises ApiError, and must not be called again then."""
+        """Parse what has arrived, a read of a socket; raises ApiError, and must not be called again then."""
+        rest = memoryview(data)
+        while rest:
+            rest = self._parsed(rest)
+        if self.incoming is not None:
+            self._other_bytes += len(data)
+            if self._other_bytes > HEAD_BYTES_MAX:
+                raise headers_too_large()
+
+    def _parsed(self, data: memoryview) -> memoryview:
+        """What is left after a request that asks for an upgrade, at which the parser stops."""
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:  # to a WebSocket; others are ignored
             self._parser = HttpRequestParser(self)
-            if rest := data[upgrade.args[0] :]:
-                self.feed(rest)
+            return data[upgrade.args[0] :]
         except HttpParserCallbackError as error:
             raise error.__context__ or error from None
         except HttpParserError:
             raise malformed() from None
-        if self.incoming is not None and not self.incoming.has_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
-                raise headers_too_large()
+        return data[:0]
 
     def on_message_begin(self) -> None:
         self.incoming = self._receiver.request_begins()
-        self._head_bytes = 0
+        self._other_bytes = 0
 
     def on_url(self, part: bytes) -> None:
         self._request.add_target(part)
@@ -76,6 +83,7 @@ class RequestReader:
             self._receiver.answer(request)
 
     def on_body(self, part: bytes) -> None:
+        self._other_bytes = 0
         self._request.add_body(part)
 
     def on_message_complete(self) -> None:

@@ -1,4 +1,4 @@
-"""Counting final payments: each once, a page at a time, whoever else does it; counts are exact at any moment."""
+"""Counting final payments: each once, a page at a time, also beside other workers; counts are exact at any moment."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Summing up what merchants took in: each operation once, a page at a time, whoever else does it."""
+"""Summing up what merchants took in: each operation once, a page at a time, also beside other workers."""
 
 import pytest
 import redis

@@ -1,12 +1,14 @@
 """Group commit: orders that arrive together share flushes, and each gets its own answer."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 from gateway.acceptance import group_commit
-from gateway.acceptance.group_commit import GROUP_MAX, LINGER_SECONDS
+from gateway.acceptance.group_commit import GROUP_MAX, LINGER_SECONDS, GroupCommit
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import PATIENCE_SECONDS, eventually, statements_of
 
@@ -81,3 +83,17 @@ def test_a_group_waits_for_others_only_after_one_that_had_several(
 
 def test_a_flush_is_bounded() -> None:
     assert GROUP_MAX == 256
+
+
+def test_a_leader_that_is_cancelled_lets_another_lead(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cancelled(_seconds: float) -> None:
+        monkeypatch.undo()
+        raise asyncio.CancelledError
+
+    commit = GroupCommit(None, None)
+    request = SimpleNamespace(needs_own_transaction=False)
+    monkeypatch.setattr(group_commit.event_loop, "pause", cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        commit.submit(request)
+    monkeypatch.setattr(commit, "_settle", lambda requests: ["answer"] * len(requests))
+    assert commit.submit(request) == "answer"

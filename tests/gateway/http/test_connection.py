@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterable
+from contextvars import ContextVar
 
 import pytest
 
@@ -58,16 +59,16 @@ def test_a_fault_that_cannot_be_answered_ends_the_connection() -> None:
         assert worker.say(GET % b"") == b""
 
 
-def test_a_fault_amid_a_stream_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_within_a_stream_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
     def pieces() -> Iterable[bytes]:
         yield b"one"
-        raise RuntimeError("amid")
+        raise RuntimeError("broken")
 
     with served(stream(pieces())) as worker:
         raw = worker.say(GET % b"")
     assert raw.endswith(b"\r\n\r\n3\r\none\r\n")
     assert len(heads(raw)) == 1
-    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["amid"]
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["broken"]
 
 
 @pytest.mark.parametrize(("version", "body"), [(b"1.1", b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"), (b"1.0", b"onetwo")])
@@ -190,3 +191,29 @@ def test_who_expects_it_behind_another_answer_is_told_to_continue() -> None:
             said += line.recv(1)
         line.sendall(b"text")
         assert received(line).endswith(b"text")
+
+
+def test_many_upgrades_that_are_ignored_are_all_answered() -> None:
+    upgrade = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    with served(answered(b"")) as worker:
+        assert len(heads(worker.say(upgrade * 3_000 + LAST))) == 3_001
+
+
+def test_a_stream_on_the_loop_is_a_fault_and_is_sent_by_a_thread(caplog: pytest.LogCaptureFixture) -> None:
+    with served(stream([b"one"]), on_loop=True) as worker:
+        assert worker.say(LAST).endswith(b"\r\n\r\n3\r\none\r\n0\r\n\r\n")
+    assert [type(record.exc_info[1]) for record in caplog.records if record.exc_info] == [RuntimeError]
+
+
+@pytest.mark.parametrize("on_loop", [False, True], ids=["in a thread", "on the loop"])
+def test_a_request_knows_nothing_of_the_one_before(on_loop: bool) -> None:
+    user = ContextVar("user", default=b"nobody")
+
+    def application(environ: Environ, start_response: Start) -> list[bytes]:
+        before = user.get()
+        user.set(environ["PATH_INFO"].encode())
+        return answered(before)(environ, start_response)
+
+    with served(application, on_loop=on_loop) as worker:
+        raw = worker.say(GET % b"one" * 3 + LAST)
+    assert raw.count(b"nobody") == 4

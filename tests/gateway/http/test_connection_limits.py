@@ -1,12 +1,17 @@
 """Limits of connections of the served gateway: of time, number and size, and the end of a worker."""
 
+import io
+import socket
+import struct
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 
-from gateway.http import connection, gunicorn_worker
+from gateway.http import connection, gunicorn_worker, incoming
 from gateway.http.access_log import Environ
+from gateway.http.incoming import MalformedBody
 from tests.gateway.http.served_application import (
     GET,
     LAST,
@@ -29,7 +34,7 @@ from tests.support import eventually
         ("RECEIVE_SECONDS_MAX", b"GET / HT"),
         ("RECEIVE_SECONDS_MAX", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc"),
     ],
-    ids=["connected only", "answered", "amid a head", "amid a body"],
+    ids=["connected only", "answered", "within a head", "within a body"],
 )
 def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch, limit: str, sent: bytes) -> None:
     monkeypatch.setattr(connection, limit, 0.1)
@@ -156,7 +161,7 @@ def test_who_asks_on_and_reads_nothing_is_disconnected(monkeypatch: pytest.Monke
     assert len(calls) == 1
 
 
-def test_who_stops_reading_amid_the_last_answer_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_stops_reading_within_the_last_answer_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "SEND_SECONDS_MAX", 0.1)
     monkeypatch.setattr(gunicorn_worker, "TICK_SECONDS", 0.05)
     with served(answered(b"a" * 10_000_000)) as worker, worker.connect() as line:
@@ -208,3 +213,65 @@ def test_a_silent_body_behind_an_answer_ends_in_time(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(gunicorn_worker, "TICK_SECONDS", 0.05)
     with served(answered(b"text")) as worker:
         assert len(heads(worker.say(GET % b"" + b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nte"))) == 1
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nX-A: ", b"2;a="], ids=["of a trailer", "of a chunk's length"])
+def test_what_has_no_end_in_a_chunked_body_is_refused(endless: bytes) -> None:
+    errors: list[str] = []
+
+    def application(environ: Environ, start_response: Start) -> list[bytes]:
+        try:
+            environ["wsgi.input"].read()
+        except MalformedBody as error:
+            errors.append(error.code)
+        return answered(b"")({"wsgi.input": io.BytesIO()}, start_response)
+
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+    with served(application) as worker:
+        raw = worker.say(head + endless + b"a" * 1_000_000)
+    assert heads(raw) == [b"HTTP/1.1 200 OK"]
+    assert errors in (["headers_too_large"], ["bad_request"])
+
+
+def test_a_body_that_trickles_is_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "BODY_SECONDS_MAX", 0.2)
+    errors: list[str] = []
+
+    def application(environ: Environ, start_response: Start) -> list[bytes]:
+        try:
+            environ["wsgi.input"].read()
+        except MalformedBody as error:
+            errors.append(error.code)
+        start_response("400 BAD REQUEST", [("Content-Length", "0")])
+        return []
+
+    with served(application) as worker, worker.connect() as line:
+        line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n")
+        line.settimeout(0.01)
+        said = b""
+        while not said:
+            line.sendall(b"a")
+            with suppress(TimeoutError):
+                said = line.recv(65_536)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert errors == ["bad_request"]
+
+
+def test_who_leaves_keeps_their_place_until_their_request_has_ended() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def application(environ: Environ, start_response: Start) -> list[bytes]:
+        begun.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+        return answered(b"text")(environ, start_response)
+
+    with served(application) as worker:
+        with worker.connect() as line:
+            line.sendall(GET % b"")
+            assert begun.wait(PATIENCE_SECONDS)
+            [left] = worker.connections
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+        eventually(lambda: left._is_lost)
+        assert worker.connections == {left}
+        go_on.set()
+        eventually(lambda: not worker.connections)
