@@ -154,6 +154,11 @@ def try_lock(connection: Connection) -> bool:
     return bool(connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(%s)", (VERIFICATION_LOCK,)).scalar_one())
 
 
+def lock(connection: Connection) -> None:
+    """Wait until no other transaction verifies; none can until this one ends."""
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (VERIFICATION_LOCK,))
+
+
 def position(connection: Connection) -> Position:
     """How far the books are verified."""
     row = connection.exec_driver_sql(

@@ -97,7 +97,8 @@ def _slice(engine: Engine, freezes_max: int, *, again: bool) -> Verified:
         older[-1].number if older and older[-1].number < at.batch else 0 if again else at.again,
     )
     with transaction(engine) as connection:
-        if not verification.try_lock(connection) or verification.position(connection) != at:
+        verification.lock(connection)  # one that only tries would lose what it found to a run that only begins
+        if verification.position(connection) != at:
             return NOTHING  # another run was faster
         breach.heal(connection, healed)
         new = _record(connection, found, freezes_max)

@@ -7,9 +7,9 @@ import base64
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, suppress
-from functools import wraps
+from functools import partial, wraps
 from socket import SHUT_RDWR
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, NoReturn
 
 from flask import Response, request
@@ -19,7 +19,7 @@ from wsproto.utilities import LocalProtocolError
 from gateway.events.subscription import UNAVAILABLE, StreamUpdate, body_of
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
-from gateway.http.client import CLIENT
+from gateway.http.client import CLIENT, Client
 from gateway.http.errors import ApiError
 from models.representations import event_body
 
@@ -75,16 +75,30 @@ class SendAllSocket:
             self._socket.sendall(data)
 
 
+def _reader(client: Client | None, target: Callable[[], None]) -> Thread:
+    """A thread that reads what the client sends, and then tells the waiter that it is gone."""
+
+    def read() -> None:
+        target()
+        if client is not None:
+            client.is_gone = True
+
+    return Thread(target=read)
+
+
 class WebSocketConnection(Server):
     """A WebSocket connection to a client."""
 
     def __init__(self, environ: Environ) -> None:
         handshake = UPGRADE_HEADERS | {name: environ[name] for name in COPIED_HEADERS}
-        client = environ[CLIENT].take_over() if CLIENT in environ else environ["werkzeug.socket"]
-        handshake["werkzeug.socket"] = SendAllSocket(client)
+        client = environ.get(CLIENT)
+        handshake["werkzeug.socket"] = SendAllSocket(client.take_over() if client else environ["werkzeug.socket"])
         if PROTOCOL in _names(environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "")):
             handshake["HTTP_SEC_WEBSOCKET_PROTOCOL"] = PROTOCOL
-        super().__init__(handshake, [PROTOCOL], ping_interval=PING_SECONDS, max_message_size=MESSAGE_BYTES_MAX)
+        super().__init__(
+            handshake, [PROTOCOL], ping_interval=PING_SECONDS, max_message_size=MESSAGE_BYTES_MAX,
+            thread_class=partial(_reader, client),
+        )  # fmt: skip
         self.input_buffer: deque[str | bytes] = deque(maxlen=1)  # messages from the client are not read
 
     def send_json(self, body: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ class Client(Protocol):
     """A connection to a client."""
 
     is_gone: bool
-    """The client has closed it, or its sending half: the two look alike until data is sent."""
+    """The client has closed it, or its sending half: the two look alike until data is sent. Once it is taken over, its
+    reader says so."""
 
     def take_over(self) -> socket:
-        """A socket of the connection, which the caller closes; the server neither reads nor sends any more."""
+        """A socket of the connection, which the caller reads, and closes; the server does neither any more."""
