@@ -197,6 +197,10 @@ class Connection(asyncio.Protocol):
             if response is not None and not self._transport.is_closing():
                 self._send(request, response)
                 await self._writable.wait()
+        except Exception as error:
+            self._server.loop.call_exception_handler({"message": "an answer failed", "exception": error})
+            self.drop()
+            return
         except BaseException:
             self.drop()
             raise
