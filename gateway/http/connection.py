@@ -200,10 +200,6 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._server.loop.call_exception_handler({"message": "an answer failed", "exception": error})
             self.drop()
-            return
-        except BaseException:
-            self.drop()
-            raise
         if self._is_taken_over or self._transport.is_closing():
             self._transport.close()
         elif not request.keeps_alive:
