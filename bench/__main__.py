@@ -135,7 +135,9 @@ def one_round(
     running.processes["posting"].stop()
     for peer in compared:  # before our own batches, whose vacuum and checkpoints they might pay for
         figures[peer.name] = peer.per_second(bench.seconds)
-    figures["posting_spread"] = bench.posting("posting, spread", our_world.spread(payments, chance))
+    spread = bench.posting_costs("posting, spread", our_world.spread(payments, chance))
+    figures |= {f"posting_spread_{name}": value for name, value in spread.items()}
+    figures["posting_spread"] = spread["per_second"]
     figures["posting_hot_in"] = bench.posting("posting, into one", our_world.into_hot(payments, chance))
     figures["posting_hot_out"] = bench.posting("posting, out of one", our_world.out_of_hot(payments, chance))
     figures["posting_hot"] = min(figures["posting_hot_in"], figures["posting_hot_out"])

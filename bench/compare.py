@@ -56,7 +56,14 @@ CPU = {
 }
 """CPU of all processes and servers, without the load generator: what can be compared on a busy machine, too."""
 
-LOWER_IS_BETTER = LATENCIES | CPU
+COSTS = {
+    f"{connections} connections, a payment: {title}": f"full_{connections}_{name}"
+    for connections in CONNECTIONS
+    for title, name, _ in report.COSTS
+}
+"""What one payment costs by part, and its WAL."""
+
+LOWER_IS_BETTER = LATENCIES | CPU | COSTS
 Pair = Mapping[str, Round]
 """The figures of one round, of the old and the new commit."""
 
@@ -134,10 +141,12 @@ class Hosted(Product):
     """A product run and checked by another checkout's code."""
 
     host: subprocess.Popen[str]
+    pids: Mapping[str, int]
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU that all its processes and servers have used together."""
-        return {"product": stack.cpu_seconds_of(psutil.Process(self.host.pid))}
+        """CPU that each of the SPENDERS has used, and all its processes and servers together."""
+        pids = {name: self.pids[name] for name in stack.SPENDERS} | {"product": self.host.pid}
+        return {name: stack.cpu_seconds_of(psutil.Process(pid)) for name, pid in pids.items()}
 
     def violations(self, database: str = stack.DATABASE) -> list[str]:
         """The violated invariants, by that checkout's definition."""
@@ -166,9 +175,9 @@ def hosted(checkout: Path) -> Iterator[tuple[Product, list[User], User]]:
             said = host.stdout.readline()
             if not said:
                 raise BenchError(f"the product in {checkout} did not start")
-            bind, database_url, people = json.loads(said)
+            bind, database_url, superuser_url, pids, people = json.loads(said)
             *clients, ops = [User(id, token) for id, token in people]
-            yield Hosted(bind, database_url, host), clients, ops
+            yield Hosted(bind, database_url, superuser_url, host, pids), clients, ops
         finally:
             host.stdin.close()
             host.wait(STOP_SECONDS_MAX)
@@ -208,16 +217,16 @@ def render(pairs: Sequence[Pair], facts: Mapping[str, str], amiss: Mapping[str, 
             ["figure", "old", "new", "new / old, round by round", "median", f"within {SLOWER_MAX:.0%}"],
             [row(title, name, pairs) for title, name in RATES.items()],
         ),
-        "Latencies and CPU, medians, where below 1 is better:",
+        "Latencies and costs, medians, where below 1 is better:",
         table(
             ["figure", "old", "new", "new / old, round by round", "median"],
             [row(title, name, pairs)[:-1] for title, name in LOWER_IS_BETTER.items()],
         ),
         table(
-            ["round", "product", "machine busy before", *RATES, *LOWER_IS_BETTER],
+            ["round", "product", "machine busy before", *RATES, *LATENCIES, *CPU],
             [
                 [str(number), product, f"{pair[product]['busy_percent']:.0f} %"]
-                + [f"{pair[product][name]:,.4g}" for name in (*RATES.values(), *LOWER_IS_BETTER.values())]
+                + [f"{pair[product][name]:,.4g}" for name in (*RATES.values(), *LATENCIES.values(), *CPU.values())]
                 for number, pair in enumerate(pairs, 1)
                 for product in pair
             ],

@@ -62,6 +62,7 @@ class Outcome:
     sent: array = field(default_factory=lambda: array("d"))
     answered: array = field(default_factory=lambda: array("d"))
     ids: list[str] = field(default_factory=list)
+    cpu_seconds: float = 0.0
 
     def in_window(self) -> list[int]:
         """Positions of the answers within the window."""
@@ -150,7 +151,10 @@ def run(plan: Plan) -> Outcome:
             at_end.callback(connection.sock.close)
             poll.register(connection.sock, selectors.EVENT_READ, connection)
             idle.append(connection)
-        return exchange(plan, poll, idle)
+        begun = time.process_time()
+        outcome = exchange(plan, poll, idle)
+        outcome.cpu_seconds = time.process_time() - begun
+        return outcome
 
 
 def exchange(plan: Plan, poll: selectors.BaseSelector, idle: deque[Connection]) -> Outcome:

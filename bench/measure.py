@@ -14,6 +14,7 @@ from sqlalchemy import text
 import logs
 import settings
 from bench import bulk, load, world
+from bench.cost import Meter
 from bench.load import Outcome, Plan
 from bench.report import percentile, ratio
 from bench.stack import DATABASE, Product
@@ -97,23 +98,33 @@ class Bench:
     def bulks(self, merchant: User) -> dict[str, float]:
         """Lines of bulk charges per second: accepted, and COMPLETED from the first request until the last is posted."""
         orders = bulk.bodies(self.world, max(2, int(self.seconds * BULKS_A_SECOND)), self.chance)
-        statuses, begun, answered = self._apart(bulk.send, self.stack.address, merchant.token, orders)
-        self.wait_until_posted()
-        ended = time.time()
+        with Meter(self.stack) as meter:
+            statuses, begun, answered, cpu = self._apart(bulk.send, self.stack.address, merchant.token, orders)
+            self.wait_until_posted()
+            ended = time.time()
+            meter.stop()
         self.note("bulks", [f"{count} answers {status}" for status, count in statuses.items() if status != ACCEPTED])
         self.check_books("bulks")
         lines = statuses[ACCEPTED] * bulk.LINES
-        return {"bulk_accepted": lines / (answered - begun), "bulk": lines / (ended - begun)}
+        rates = {"bulk_accepted": lines / (answered - begun), "bulk": lines / (ended - begun)}
+        return rates | {f"bulk_{name}": value for name, value in meter.per(lines, {"load": cpu}).items()}
 
     def posting(self, run: str, payments: Sequence[NewPayment], database: str = DATABASE) -> float:
         """Payments per second that one poster posts from a backlog."""
+        return self.posting_costs(run, payments, database)["per_second"]
+
+    def posting_costs(self, run: str, payments: Sequence[NewPayment], database: str = DATABASE) -> dict[str, float]:
+        """Payments per second that one poster posts from a backlog, and what each costs."""
         gateway = self.stack.engine(settings.GATEWAY_ROLE, database)
         world.submit(gateway, payments)
-        posted, seconds = self._apart(drain, self.stack.url_of(settings.WORKER_ROLE, database))
+        with Meter(self.stack) as meter:
+            posted, seconds, cpu = self._apart(drain, self.stack.url_of(settings.WORKER_ROLE, database))
+            meter.stop()
         if posted != len(payments):
             raise BenchError(f"{posted} payments were posted where {len(payments)} waited")
         self.check_books(run, database)
-        return posted / seconds
+        costs = meter.per(posted, {"posting": cpu})
+        return {"per_second": posted / seconds} | costs
 
     def _apart(self, function: Callable[..., T], *arguments: object) -> T:
         """The result of the function, run in a fresh interpreter; in a smoke test in that which makes the load."""
@@ -157,10 +168,12 @@ class Bench:
     def submits(self, run: str, connections: int, rate: float | None) -> dict[str, float]:
         """POSTs at full load or at this rate: rates a second and latencies in ms."""
         requests, tokens = self.world.posts(self.requests, self.chance)
-        since, begun = self.now(), self.stack.cpu_seconds()
-        outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, self.warm_up, rate))
+        since = self.now()
+        with Meter(self.stack) as meter:
+            outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, self.warm_up, rate))
+            self.wait_until_posted()
+            meter.stop()
         finalized = self.finalized_since(since)
-        cpu = self.cpu_since(begun, len(outcome.ids))
         self.note(run, other_answers(outcome, ACCEPTED) + lost_or_doubled(outcome, finalized, ACCEPTED))
         self.check_books(run)
         self.final = [(id, tokens[which]) for id, which in zip(outcome.ids, outcome.which, strict=True) if id]
@@ -177,7 +190,7 @@ class Bench:
             "submit_p99": percentile(submits, 99) * 1000,
             "completed_p50": percentile(waits, 50) * 1000,
             "completed_p99": percentile(waits, 99) * 1000,
-        } | cpu
+        } | meter.per(len(outcome.ids), {"load": outcome.cpu_seconds})
 
     def cpu_since(self, begun: Mapping[str, float], requests: int) -> dict[str, float]:
         """CPU us a request that each part of the product has used since then."""
@@ -217,13 +230,13 @@ def lost_or_doubled(outcome: Outcome, finalized: dict[str, float], expected: int
     return [f"{count} payments {what}" for what, count in differences.items() if count]
 
 
-def drain(worker_url: str) -> tuple[int, float]:
-    """Post until nothing is due; returns how many payments, and in how many seconds."""
+def drain(worker_url: str) -> tuple[int, float, float]:
+    """Post until nothing is due; returns how many payments, in how many seconds, and in how many of CPU."""
     logs.configure("WARNING")
     poster = Poster(open_engine(worker_url), deposits_open=False, linger_seconds=0)
-    begun = time.monotonic()
+    begun, cpu_begun = time.monotonic(), time.process_time()
     posted, _ = poster.drain(DRAINED_SECONDS_MAX)
-    return posted, time.monotonic() - begun
+    return posted, time.monotonic() - begun, time.process_time() - cpu_begun
 
 
 WAITING = text("""

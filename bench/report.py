@@ -14,6 +14,15 @@ from embedded.stack import COMMANDS
 Round = Mapping[str, float]
 """One round's figures by name; a figure that was not measured is missing."""
 
+PARTS = {
+    "gateway": "gateway",
+    "posting": "posting worker",
+    "postgres": "PostgreSQL",
+    "valkey": "broker",
+    "load": "load generator",
+}
+"""Whose CPU a payment uses, and what the report calls it."""
+
 WAITING = "## Waiting"
 COMPARISON = "## Compared with another commit"
 PAGES = "## Pages"
@@ -84,11 +93,20 @@ TARGETS = [
     Target("memory (PSS) of gateway + workers + beat", "memory_mb", None, 400, 250, " MB"),
 ]
 
-CPU_RUNS = {
-    "a payment at full load, 8 connections": "full_8",
-    "a payment at full load, 32 connections": "full_32",
-    "a GET by id": "reads",
+COST_RUNS = {
+    "end to end, 8 connections": "full_8",
+    "end to end, 32 connections": "full_32",
+    "bulk": "bulk",
+    "posting alone": "posting_spread",
 }
+COSTS = [
+    *[(f"CPU of {title}", f"cpu_{part}", " us") for part, title in PARTS.items()],
+    ("WAL bytes", "wal_bytes", ""),
+    ("WAL records", "wal_records", ""),
+    ("full-page images in the WAL", "wal_images", ""),
+    ("index insertions", "index_insertions", ""),
+]
+"""What a payment costs: the title, the figure's name after that of the run, and the unit."""
 
 FIGURES = [
     ("machine busy before the round, nothing measured", "busy_percent", " %"),
@@ -96,7 +114,12 @@ FIGURES = [
     ("pgbench -S, 8 clients", "select", "/s"),
     ("end to end, 8 connections, COMPLETED", "completed_8", "/s"),
     ("end to end, 32 connections, COMPLETED", "completed_32", "/s"),
-    *[(f"{load}, CPU of {part}", f"{run}_cpu_{part}", " us") for load, run in CPU_RUNS.items() for part in SPENDERS],
+    *[
+        (f"{load}, a payment: {title}", f"{run}_{name}", unit)
+        for load, run in COST_RUNS.items()
+        for title, name, unit in COSTS
+    ],
+    *[(f"a GET by id: CPU of {PARTS[part]}", f"reads_cpu_{part}", " us") for part in SPENDERS],
     ("bulk charges of 1,000 lines, lines accepted", "bulk_accepted", "/s"),
     ("bulk charges of 1,000 lines, lines COMPLETED", "bulk", "/s"),
     ("posting alone, 10,000 accounts", "posting_spread", "/s"),
@@ -160,8 +183,13 @@ def figure_rows(rounds: Sequence[Round]) -> list[list[str]]:
     for title, name, unit in FIGURES:
         values = [figures[name] for figures in rounds if name in figures]
         if values:
-            rows.append([title, *(f"{pick(values):,.0f}{unit}" for pick in (statistics.median, min, max))])
+            rows.append([title, *(f"{shown(pick(values))}{unit}" for pick in (statistics.median, min, max))])
     return rows
+
+
+def shown(value: float) -> str:
+    """A figure, with three digits at least."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def latency_row(rounds: Sequence[Round], load: str, connections: int) -> list[str]:

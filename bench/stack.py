@@ -3,18 +3,20 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from sqlalchemy import Engine, NullPool, make_url
+from sqlalchemy import Engine, NullPool, create_engine, make_url
 
 import database_urls
 import embedded.stack
 from bench import history_chain
 from embedded import fork_server, home
+from embedded.postgres import SUPERUSER
 from embedded.process import Process
 from embedded.stack import CHECKOUT, COMMANDS
 from models.invariants import violations
@@ -33,16 +35,20 @@ But they are low enough that the gateway still counts in Redis."""
 FORK_SERVERS = "fork servers"
 """What the embedded stack's processes share memory with; elsewhere each has its libraries to itself."""
 
-SPENDERS = ("gateway", "posting", "postgres")
+SPENDERS = ("gateway", "posting", "postgres", "valkey")
 """The processes whose CPU a payment uses."""
+
+PROCESS_CLOCK = 2
+"""What the kernel names another process's CPU clock by, beside its id (clock_getcpuclockid): all threads, ended too."""
 
 
 @dataclass
 class Product:
-    """A running product: where its gateway listens, and its database as the owner."""
+    """A running product: where its gateway listens, and its database as the owner, and the superuser's own."""
 
     bind: str
     database_url: str
+    superuser_url: str
 
     @property
     def address(self) -> tuple[str, int]:
@@ -58,6 +64,10 @@ class Product:
     def engine(self, role: str | None = None, database: str = DATABASE) -> Engine:
         """An engine of that role, which keeps no connection."""
         return open_engine(self.url_of(role, database), poolclass=NullPool, application="payments-bench")
+
+    def superuser_engine(self) -> Engine:
+        """An engine of the database server's superuser, who may read the WAL; each statement is its own transaction."""
+        return create_engine(self.superuser_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU that each part has used until now."""
@@ -101,8 +111,9 @@ class Stack(embedded.stack.Stack, Product):
         return process
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU that each of the SPENDERS has used with all its children, those that ended included."""
-        return {name: cpu_seconds_of(psutil.Process(self.parts[name].pid)) for name in SPENDERS}
+        """CPU that each of the SPENDERS that runs has used with all its children, those that ended included."""
+        alive = {name: self.parts[name].pid for name in SPENDERS if self.parts[name].is_alive}
+        return {name: cpu_seconds_of(psutil.Process(pid)) for name, pid in alive.items()}
 
     def pss_mb(self) -> dict[str, float]:
         """Proportional set size of each process of the product with all its children, in MB, and of their parents."""
@@ -124,14 +135,20 @@ class Stack(embedded.stack.Stack, Product):
 
 
 def cpu_seconds_of(root: psutil.Process) -> float:
-    """CPU seconds of a process and all its children, as the scheduler counts them; of what has ended, by samples."""
-    ended = root.cpu_times()
-    seconds = ended.children_user + ended.children_system
-    for process in [root, *root.children(recursive=True)]:
-        for task in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
-            with suppress(OSError):  # ended meanwhile
-                seconds += int(task.read_text().split()[0]) / 1e9
-    return seconds
+    """CPU seconds of a process and all its descendants, with the threads and children of each that have ended."""
+    while True:
+        with suppress(psutil.NoSuchProcess):  # ended meanwhile: from now on its parent has its CPU
+            return sum(map(with_ended, [root, *root.children(recursive=True)]))
+
+
+def with_ended(process: psutil.Process) -> float:
+    """CPU seconds of a process by the scheduler, of its children that have ended by the kernel's accounts."""
+    times = process.cpu_times()
+    try:
+        own = time.clock_gettime(~process.pid << 3 | PROCESS_CLOCK)
+    except OSError:  # a process that has ended, and for which its parent has not yet waited
+        own = times.user + times.system
+    return own + times.children_user + times.children_system
 
 
 @contextmanager
@@ -141,6 +158,7 @@ def running(**environ: str) -> Iterator[Stack]:
         stack = Stack(place, environ=ENVIRON | environ)
         try:
             stack.start_servers()
+            stack.superuser_url = stack.postgres.url(SUPERUSER, SUPERUSER)
             stack.migrate()
             history_chain.begin(stack.engine())
             yield stack

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import pages
-from bench.report import PAGES, TARGETS, WAITING
+from bench.report import COST_RUNS, COSTS, PAGES, TARGETS, WAITING
 
 CHECKOUT = Path(__file__).parent.parent.parent
 LATER = {"posting_full", "naive", "hordak"}
@@ -30,6 +30,9 @@ def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
     for target in TARGETS:
         is_later = {target.figure, target.per} & LATER
         assert bool(is_later) == lines[target.title].endswith((" only |", "(`--long`) |", "later |"))
+    for run in COST_RUNS:
+        for title, name, _ in COSTS:
+            assert (f"{run}, a payment: {title}" in lines) == ((run, name) != ("posting alone", "cpu_load"))
     assert page.read_text().count("| nothing |") == 10 + 1 + 23  # the books once, after all runs
     assert f"\n{PAGES}\n" in page.read_text()
     assert all(page.read_text().count(f"| `{rule.rule}") for rule in pages.rules() if not rule.arguments)
