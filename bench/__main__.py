@@ -188,6 +188,8 @@ def circumstances(running: Stack, options: argparse.Namespace) -> dict[str, str]
     facts["each window"] = f"{options.seconds:g} s, after 1 s to warm up"
     facts["rate limits"] = report.limits(stack.ENVIRON)
     facts["accounts; payments waiting"] = f"{options.accounts:,}; {options.posting:,}"
+    if options.long:
+        facts["payments of the long history"] = f"{options.history:,}"
     return facts | ({"a smoke test": "its figures mean nothing"} if options.quick else {})
 
 
@@ -200,13 +202,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
     parser.add_argument("--peers", action="store_true", help="measure other systems too: downloads django-hordak")
     parser.add_argument("--long", action="store_true", help="also measure after a long history")
+    parser.add_argument("--history", type=int, default=1_000_000, help="payments of the long history")
     parser.add_argument("--only", choices=["waiting", "pages"], help="measure only that section")
     parser.add_argument("--payments", type=int, default=1_000_000, help="payments in the database behind the pages")
     parser.add_argument("--waiters", type=int, default=1_000, help="requests held open on one gateway process")
     parser.add_argument("--against", metavar="REV", help="measure only this checkout beside another commit")
     parser.add_argument("--report", type=Path, help="output file (default: bench/report.md)")
     parser.add_argument("--quick", action="store_true", help="a smoke test; by default no report is written")
-    parser.set_defaults(history=10_000_000, readings=pages.READINGS)
+    parser.set_defaults(readings=pages.READINGS)
     options = parser.parse_args()
     if options.seconds is None:
         options.seconds = 6.0 if options.against else 8.0
