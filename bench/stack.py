@@ -136,9 +136,10 @@ class Stack(embedded.stack.Stack, Product):
 
 def cpu_seconds_of(root: psutil.Process) -> float:
     """CPU seconds of a process and all its descendants, with the threads and children of each that have ended."""
-    while True:
+    while root.is_running():
         with suppress(psutil.NoSuchProcess):  # ended meanwhile: from now on its parent has its CPU
             return sum(map(with_ended, [root, *root.children(recursive=True)]))
+    raise psutil.NoSuchProcess(root.pid)
 
 
 def with_ended(process: psutil.Process) -> float:
