@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from psycopg2 import extensions
+from sqlalchemy import Connection, Engine, event
 from uuid_utils import compat as uuids
 
 from models import account, payment, payout, quote, token, user, webhook_endpoint
@@ -31,11 +32,13 @@ def new_id() -> str:
 class Builder:
     """Makes users, wallets and payments in a migrated database, each row in the role that writes it.
 
-    Amounts are in minor units; deposits are open to all users.
+    Amounts are in minor units; deposits are open to all users. The worker's transactions may stand still for longer
+    than a worker's own: the machine may be busy.
     """
 
     def __init__(self, owner: Engine, worker: Engine, gateway: Engine) -> None:
         self.owner, self.worker, self.gateway = owner, worker, gateway
+        event.listen(worker, "connect", _be_patient)
 
     @classmethod
     def of(cls, database: Database) -> "Builder":
@@ -180,6 +183,12 @@ class Builder:
         with transaction(self.worker) as connection:
             attempts = payment.attempts(connection, payment_id) + 1
             assert payment.postpone(connection, payment_id, attempts, "no luck", 0.0, park=True)
+
+
+def _be_patient(connection: Any, _record: object) -> None:
+    with connection.cursor(cursor_factory=extensions.cursor) as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{DRAIN_SECONDS_MAX:g}s'")
+    connection.commit()
 
 
 def scalar(connection: Connection, statement: str, *parameters: object) -> object:

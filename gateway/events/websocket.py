@@ -79,9 +79,11 @@ def _reader(client: Client | None, target: Callable[[], None]) -> Thread:
     """A thread that reads what the client sends, and then tells the waiter that it is gone."""
 
     def read() -> None:
-        target()
-        if client is not None:
-            client.is_gone = True
+        try:
+            target()
+        finally:
+            if client is not None:
+                client.is_gone = True
 
     return Thread(target=read)
 

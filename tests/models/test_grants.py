@@ -28,6 +28,7 @@ from tests.models.granted_columns import (
     STOP,
     TOKEN,
 )  # fmt: skip
+from tests.support import engine_of
 
 READ_BY_BOTH = {
     ("SELECT", table)
@@ -282,8 +283,8 @@ def test_public_has_no_rights(rows):
 
 
 @ROLES
-def test_roles_have_timeouts(shared_world, role):
-    engine = shared_world.worker if role == "payments_worker" else shared_world.gateway
+def test_roles_have_timeouts(database, role):
+    engine = engine_of(database.worker if role == "payments_worker" else database.gateway)
     names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
     with engine.connect() as connection:
         shown = [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]

@@ -175,7 +175,7 @@ def test_stopped_lock_holder_is_disconnected_and_the_other_posts(books: Books, t
 
 
 def test_worker_role_has_bounds_on_all_waits(books: Books) -> None:
-    with books.worker.connect() as connection:
+    with books.open(books.database.worker).connect() as connection:
         bounds = dict(connection.exec_driver_sql(SETTINGS).all())
     assert bounds == {
         "lock_timeout": "2000ms",
