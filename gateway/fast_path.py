@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Callable, Iterable
 
+from gateway.acceptance.final_payment_cache import Answer
 from gateway.auth.guards import authenticate
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import PENDING_ERROR, ROUTE, Application, Environ
@@ -26,7 +27,6 @@ CONTENT_LENGTH = re.compile("[0-9]{1,6}", re.ASCII)
 PAYMENT_ROUTE = "/v1/payments/{id}"
 PAYMENT_PATH = re.compile("/v1/payments/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
 
-Answer = tuple[str, bytes, dict[str, str]]
 Headers = dict[str, str]
 
 
@@ -53,8 +53,6 @@ class FastPath:
         if answer is None:
             return self._application(environ, start_response)
         status, body, headers = answer
-        if body:
-            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
         start_response(status, list(headers.items()))
         return [body]
 
@@ -64,20 +62,28 @@ class FastPath:
         if match is None:
             return None
         environ[ROUTE] = PAYMENT_ROUTE
+        final_payments = self._services.final_payments
         try:
             caller = authenticate(environ, self._services)
-            view = self._services.final_payments.payment(match[1]) if "payments:read" in caller.scopes else None
+            if "payments:read" not in caller.scopes:
+                return None
+            final = final_payments.cached(match[1])
+            view = final_payments.payment(match[1]) if final is None else final.view
             if view is None or not is_visible(view, caller):
                 return None
-            not_modified, applied = False, Headers()
             if "HTTP_PREFER" in environ or "HTTP_IF_NONE_MATCH" in environ:
                 view, not_modified, applied = wait_for_change(view, environ, self._services)
+                return _read_answer(view, caller, applied, not_modified=not_modified)
         except Exception as error:
             environ[PENDING_ERROR] = error
             return None
-        status, body, headers = _answer("200 OK", view, caller, applied)
-        del headers["Location"]
-        return ("304 NOT MODIFIED", b"", headers) if not_modified else (status, body, headers)
+        viewer = caller.id, caller.reads_all
+        answer = final and final.answers.get(viewer)
+        if answer is None:
+            answer = _read_answer(view, caller, {})
+            if final is not None:
+                final.keep(viewer, answer)
+        return answer
 
     def _post(self, environ: Environ) -> Answer | None:
         """The response to a POST of a payment, or None to leave it to the route; the body can be read again."""
@@ -101,7 +107,7 @@ class FastPath:
             environ[PENDING_ERROR] = error
             return None
         status = "201 CREATED" if applied and is_final(view) else "202 ACCEPTED"
-        return _answer(status, view, caller, applied, is_replay=accepted.is_replay)
+        return _answer(status, view, caller, payment_headers(view, caller, is_replay=accepted.is_replay) | applied)
 
 
 def is_common(environ: Environ) -> bool:
@@ -136,6 +142,12 @@ def _is_plain_post(environ: Environ) -> bool:
     )
 
 
-def _answer(status: str, view: PaymentView, caller: Caller, applied: Headers, *, is_replay: bool = False) -> Answer:
-    headers = payment_headers(view, caller, is_replay=is_replay) | applied
-    return status, encode(payment_body(view, caller)).encode(), headers
+def _read_answer(view: PaymentView, caller: Caller, applied: Headers, *, not_modified: bool = False) -> Answer:
+    headers = payment_headers(view, caller) | applied
+    del headers["Location"]
+    return ("304 NOT MODIFIED", b"", headers) if not_modified else _answer("200 OK", view, caller, headers)
+
+
+def _answer(status: str, view: PaymentView, caller: Caller, headers: Headers) -> Answer:
+    body = encode(payment_body(view, caller)).encode()
+    return status, body, headers | {"Content-Type": "application/json", "Content-Length": str(len(body))}

@@ -1,8 +1,13 @@
 """The fast path for clean orders answers as the canonical route does, and leaves all others to it."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from flask import Flask
 
+from gateway.acceptance import final_payment_cache
+from gateway.acceptance.final_payment_cache import FRESH_SECONDS, VIEWERS_MAX
 from gateway.fast_path import FastPath
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import CANONICAL, deposit_into
@@ -67,3 +72,33 @@ def test_a_refusal_is_decided_once_and_reads_alike(
     assert (problem["code"], problem["errors"]) == (canonical_problem["code"], canonical_problem["errors"])
     if code is not None:
         assert problem["errors"][0]["code"] == code
+
+
+def test_kept_answers_are_those_of_each_viewer(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+    body = {"source": client.wallet("5.00"), "target": stranger.wallet(), "amount": "2.00", "currency": "EUR"}
+    path = client.order("/v1/transfers", {**body, "metadata": {"for": "lunch"}}).headers["Location"]
+    api.post_payments()
+    kept = api.app.extensions["gateway"].final_payments
+    auditors = [api.person("auditor", name) for name in ("Una", "Duo", "Tre")]
+    for viewer in [client, stranger, *auditors] * 2:
+        canonical = viewer.get(path, **CANONICAL)
+        for answer in (viewer.get(path), viewer.get(path)):
+            assert (answer.get_json(), answer.headers["ETag"]) == (canonical.get_json(), canonical.headers["ETag"])
+            assert "Location" not in answer.headers
+        assert 0 < len(kept.cached(canonical.get_json()["id"]).answers) <= VIEWERS_MAX
+    assert client.get(path).get_json()["metadata"] == {"for": "lunch"}
+    assert stranger.get(path).get_json()["metadata"] is None
+
+
+def test_a_kept_answer_ends_with_the_payment_read(
+    api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wallet = client.wallet("5.00")
+    [payment] = client.get("/v1/payments").get_json()["data"]
+    path = f"/v1/payments/{payment['id']}"
+    assert client.get(path).get_json()["target"]["wallet"] == client.get(path).get_json()["target"]["wallet"] == wallet
+    api.execute("UPDATE users SET name = 'Anna' WHERE id = %s", client.id)
+    monkeypatch.setattr(
+        final_payment_cache, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + FRESH_SECONDS)
+    )
+    assert client.get(path).get_json()["target"]["name"] == "Anna"
