@@ -16,7 +16,19 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 import settings
-from bench import compare, history, pages, pages_report, pages_world, report, stack, waiting, waiting_report, world
+from bench import (
+    compare,
+    history,
+    pages,
+    pages_report,
+    pages_world,
+    report,
+    stack,
+    staircase,
+    waiting,
+    waiting_report,
+    world,
+)
 from bench.measure import Bench
 from bench.peers.drivers import Peer, prepare
 from bench.reference import Reference
@@ -86,7 +98,7 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         facts = circumstances(running, options)
         page = waiting_report.render(waiting_rounds, options.waiters, facts, waits.amiss)
         if rounds:
-            page = f"{report.render(rounds, facts, bench.amiss)}\n{page}"
+            page = f"{report.render(rounds, facts, bench.amiss)}\n{staircase.render(rounds)}\n{page}"
         if not options.only:
             page = f"{page}\n{read_pages(running, bench, options, facts)}"
         return page, bench.amiss | waits.amiss
@@ -126,6 +138,7 @@ def one_round(
     before = reference.tpcb_per_second(bench.seconds)
     for connections in CONNECTIONS:
         figures |= bench.over_http(connections)
+    figures |= staircase.climb(bench, figures[f"completed_{CONNECTIONS[-1]}"])
     memory = running.pss_mb()
     figures |= {f"memory_{name}": megabytes for name, megabytes in memory.items()}
     figures["memory_mb"] = sum(memory.values())

@@ -165,8 +165,8 @@ class Bench:
         """Record the errors found after a run, also an empty list."""
         self.amiss.setdefault(run, []).extend(found)
 
-    def submits(self, run: str, connections: int, rate: float | None) -> dict[str, float]:
-        """POSTs at full load or at this rate: rates a second and latencies in ms."""
+    def submits(self, run: str, connections: int, rate: float | None, *, may_refuse: bool = False) -> dict[str, float]:
+        """POSTs at full load or at this rate: rates a second, latencies in ms; a refusal is amiss unless it may be."""
         requests, tokens = self.world.posts(self.requests, self.chance)
         since = self.now()
         with Meter(self.stack) as meter:
@@ -174,7 +174,8 @@ class Bench:
             self.wait_until_posted()
             meter.stop()
         finalized = self.finalized_since(since)
-        self.note(run, other_answers(outcome, ACCEPTED) + lost_or_doubled(outcome, finalized, ACCEPTED))
+        refused = [] if may_refuse else other_answers(outcome, ACCEPTED)
+        self.note(run, refused + lost_or_doubled(outcome, finalized, ACCEPTED))
         self.check_books(run)
         self.final = [(id, tokens[which]) for id, which in zip(outcome.ids, outcome.which, strict=True) if id]
         submits = sorted(outcome.latencies())
@@ -185,6 +186,7 @@ class Bench:
         return {
             "completed": in_window / self.seconds,
             "orders": len(outcome.ids),
+            "refused": len(outcome.ids) - outcome.statuses[ACCEPTED],
             "submitted": outcome.per_second(),
             "submit_p50": percentile(submits, 50) * 1000,
             "submit_p99": percentile(submits, 99) * 1000,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import pages
-from bench.report import COST_RUNS, COSTS, PAGES, TARGETS, WAITING
+from bench import pages, staircase
+from bench.report import COST_RUNS, COSTS, PAGES, PARTS, TARGETS, WAITING
 
 CHECKOUT = Path(__file__).parent.parent.parent
 LATER = {"posting_full", "naive", "hordak"}
@@ -33,7 +33,13 @@ def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
     for run in COST_RUNS:
         for title, name, _ in COSTS:
             assert (f"{run}, a payment: {title}" in lines) == ((run, name) != ("posting alone", "cpu_load"))
-    assert page.read_text().count("| nothing |") == 10 + 1 + 23  # the books once, after all runs
+    assert (
+        page.read_text().count("| nothing |") == 10 + len(staircase.QUICK_STEPS) + 1 + 23
+    )  # the books once, after all runs
+    steps = [lines[f"{share:.0%}"].split(" | ") for share in staircase.QUICK_STEPS]
+    assert all(len(cells) == 2 + len(staircase.COLUMNS) and all(cells) for cells in steps)
+    assert all(title in lines for title in staircase.BUDGET_RUNS)
+    assert lines["open, half of the closed loop's rate"].count("(") == len(PARTS) + 1
     assert f"\n{PAGES}\n" in page.read_text()
     assert all(page.read_text().count(f"| `{rule.rule}") for rule in pages.rules() if not rule.arguments)
     assert f"\n{WAITING}\n" in page.read_text()
