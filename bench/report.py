@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.stack import FORK_SERVERS, SPENDERS
+from bench.stack import FORK_SERVER, SPENDERS
 from embedded.stack import COMMANDS
 
 Round = Mapping[str, float]
@@ -131,7 +131,7 @@ FIGURES = [
     ("django-hordak 2.0, 4 processes", "hordak", "/s"),
     ("naive Celery version, 8 connections, COMPLETED", "naive", "/s"),
     ("memory (PSS) of gateway + workers + beat", "memory_mb", " MB"),
-    *[(f"memory (PSS) of {name}", f"memory_{name}", " MB") for name in (*COMMANDS, FORK_SERVERS)],
+    *[(f"memory (PSS) of {name}", f"memory_{name}", " MB") for name in (*COMMANDS, FORK_SERVER)],
 ]
 
 LATENCIES = [(load, connections) for connections in (8, 32) for load in ("full", "half")]

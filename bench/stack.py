@@ -32,7 +32,7 @@ ENVIRON = {
 """The environment of every process. The limits refuse no request: all load comes from one address, with twenty tokens.
 But they are low enough that the gateway still counts in Redis."""
 
-FORK_SERVERS = "fork servers"
+FORK_SERVER = "fork server"
 """What the embedded stack's processes share memory with; elsewhere each has its libraries to itself."""
 
 SPENDERS = ("gateway", "posting", "postgres", "valkey")
@@ -116,10 +116,10 @@ class Stack(embedded.stack.Stack, Product):
         return {name: cpu_seconds_of(psutil.Process(pid)) for name, pid in alive.items()}
 
     def pss_mb(self) -> dict[str, float]:
-        """Proportional set size of each process of the product with all its children, in MB, and of their parents."""
+        """Proportional set size of each process of the product with all its children, in MB, and of their parent."""
         roots = {name: psutil.Process(self.processes[name].pid) for name in COMMANDS}
         families = {name: [root, *root.children(recursive=True)] for name, root in roots.items()}
-        families[FORK_SERVERS] = [psutil.Process(pid) for pid in fork_server.pids()]
+        families[FORK_SERVER] = [psutil.Process(fork_server.running().pid)]
         return {
             name: sum(process.memory_full_info().pss for process in family) / 1_000_000
             for name, family in families.items()

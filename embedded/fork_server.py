@@ -22,28 +22,17 @@ from typing import Any
 
 from embedded.identity import Identity
 
-OF_ALL = (
-    *("argon2", "cryptography.hazmat.primitives.asymmetric.ed25519", "email_validator", "environs", "httpx"),
-    *("kombu.transport.redis", "schwifty", "sepaxml", "sqlalchemy.dialects.postgresql.psycopg2", "structlog"),
-    "uuid_utils.compat",
+LIBRARIES = (
+    *("alembic.config", "argon2", "celery.app.amqp", "celery.app.log", "celery.app.trace", "celery.apps.beat"),
+    *("celery.apps.worker", "celery.bin.beat", "celery.bin.celery", "celery.bin.worker", "celery.concurrency.prefork"),
+    *("celery.concurrency.solo", "cryptography.hazmat.primitives.asymmetric.ed25519", "defusedxml.ElementTree"),
+    *("email_validator", "environs", "flask_cors", "flask_smorest", "greenlet", "gunicorn.app.wsgiapp"),
+    *("gunicorn.workers.gthread", "httptools", "httpx", "kombu.transport.redis", "limits.storage", "phonenumbers"),
+    *("schwifty", "sepaxml", "simple_websocket", "sqlalchemy.dialects.postgresql.psycopg2", "standardwebhooks"),
+    *("structlog", "text_unidecode", "uuid_utils.compat", "uvloop"),
 )
-"""What gateway and workers import. Not prometheus_client, whose import reads the environment, nor gunicorn's workers,
-before whose import the gateway names its server."""
-
-LIBRARIES = {
-    "workers": (
-        *("celery.app.log", "celery.app.trace", "celery.apps.beat", "celery.apps.worker"),
-        *("alembic.config", "celery.bin.beat", "celery.bin.celery", "celery.bin.worker", "gunicorn.app.wsgiapp"),
-        *("celery.concurrency.prefork", "celery.concurrency.solo", "flask", "gunicorn.workers.gthread"),
-        *OF_ALL,
-    ),
-    "gateway": (
-        *("celery.app.amqp", "defusedxml.ElementTree", "flask_cors", "greenlet", "gunicorn.app.wsgiapp"),
-        *("flask_smorest", "httptools", "limits.storage", "phonenumbers", "simple_websocket", "standardwebhooks"),
-        *("text_unidecode", "uvloop"),
-        *OF_ALL,
-    ),
-}
+"""What gateway and workers import: what both need is in memory once. Not prometheus_client, whose import reads the
+environment."""
 
 TITLE_BYTES = 400
 """Room for the command line of a fork, which `ps` shows."""
@@ -52,43 +41,41 @@ DESCRIPTORS_MAX = 8
 POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG = 1
 
-_servers: dict[str, "ForkServer"] = {}
+_server: "ForkServer | None" = None
 
 
-def running(kind: str) -> "ForkServer":
-    """This process's fork server with the LIBRARIES of that kind, started if it does not run.
+def running() -> "ForkServer":
+    """This process's fork server, started if it does not run.
 
     From the main thread: with that it ends.
     """
-    if kind in _servers and not _servers[kind].is_alive:
-        _servers.pop(kind).end()
-    if kind not in _servers:
-        _servers[kind] = ForkServer(kind)
-    return _servers[kind]
-
-
-def pids() -> list[int]:
-    """The fork servers of this process."""
-    return [server.pid for server in _servers.values()]
+    global _server  # noqa: PLW0603 - one a process
+    if _server is not None and not _server.is_alive:
+        end()
+    if _server is None:
+        _server = ForkServer()
+    return _server
 
 
 def end() -> None:
-    """End the fork servers of this process, and their forks."""
-    while _servers:
-        _servers.popitem()[1].end()
+    """End the fork server of this process, and its forks."""
+    global _server  # noqa: PLW0603 - as above
+    if _server is not None:
+        _server.end()
+        _server = None
 
 
 class ForkServer:
     """A process that forks on request; it ends with its parent, and its forks with it."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._popen = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "embedded.fork_server"),
-                    *(kind, str(theirs.fileno()), str(os.getpid()), " " * TITLE_BYTES),
+                    *(str(theirs.fileno()), str(os.getpid()), " " * TITLE_BYTES),
                 ],
                 cwd=Path(__file__).parent.parent,
                 env={name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "LC_", "LANG"))},
@@ -249,11 +236,11 @@ def _show(argv: list[str]) -> None:
     ctypes.memmove(start, title.ljust(end - start, b"\0"), end - start)
 
 
-def main(kind: str, descriptor: str, parent: str) -> None:
-    """Import the libraries of that kind, serve, and in each fork run the module that is wanted."""
+def main(descriptor: str, parent: str) -> None:
+    """Import the libraries, serve, and in each fork run the module that is wanted."""
     die_with(int(parent), signal.SIGKILL)
     with socket.socket(fileno=int(descriptor)) as control:
-        for library in LIBRARIES[kind]:
+        for library in LIBRARIES:
             import_module(library)
         gc.freeze()  # a collection would copy the memory that is shared
         request, *descriptors = serve(control)
@@ -262,4 +249,4 @@ def main(kind: str, descriptor: str, parent: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:3])

@@ -25,7 +25,7 @@ class Process:
     """A program and how to start it.
 
     `death_signal` is what the kernel sends it when the parent dies, `inherits` the file descriptors it is given.
-    A Python module (`python -m`) may be `forked_by` the fork server of that kind.
+    A Python module (`python -m`) may be `forked` by the fork server.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Process:
         identity: Identity | None = None,
         death_signal: signal.Signals = signal.SIGTERM,
         inherits: tuple[int, ...] = (),
-        forked_by: str | None = None,
+        forked: bool = False,
     ) -> None:
         self.argv = argv
         self.log = log
@@ -47,7 +47,7 @@ class Process:
         self.identity = identity or invoker()
         self.death_signal = death_signal
         self.inherits = inherits
-        self.forked_by = forked_by
+        self.forked = forked
         self._popen: subprocess.Popen | Fork | None = None
 
     @property
@@ -70,7 +70,7 @@ class Process:
         self._end_group()
         rotate(self.log)
         with self.log.open("ab") as output:
-            self._popen = self._fork(output.fileno()) if self.forked_by else self._execute(output.fileno())
+            self._popen = self._fork(output.fileno()) if self.forked else self._execute(output.fileno())
 
     def _execute(self, output: int) -> subprocess.Popen:
         return subprocess.Popen(
@@ -90,7 +90,7 @@ class Process:
         argv = [str(word) for word in self.argv[2:]]
         wanted = fork_server.wanted(argv, self.cwd, self.environ or dict(os.environ), self.identity, self.death_signal)
         inherited = {number: number for number in self.inherits}
-        return fork_server.running(self.forked_by or "").start(wanted, {1: output, 2: output, **inherited})
+        return fork_server.running().start(wanted, {1: output, 2: output, **inherited})
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""

@@ -235,7 +235,7 @@ class Stack:
             environ=self._environ | told,
             identity=runs_as,
             inherits=tuple(listener.fileno() for listener in inherited),
-            forked_by="gateway" if name == "gateway" else "workers",
+            forked=True,
         )
 
     def _bank(self) -> Process:
@@ -247,7 +247,7 @@ class Stack:
             environ=self._environ | {"BANK_FILE": str(file), "HOME": self._directory(self._workers)},
             identity=self._workers,
             inherits=(listener,),
-            forked_by="workers",
+            forked=True,
         )
 
     def _directory(self, owner: Identity) -> str:
@@ -258,7 +258,7 @@ class Stack:
         """Run a module and return its output; raises StackError with the end of its output."""
         environ = self._environ | told | {"HOME": self._directory(runs_as)}
         wanted = fork_server.wanted(module, CHECKOUT, environ, runs_as)
-        done = fork_server.running("workers").run(wanted, text, COMMAND_SECONDS_MAX)
+        done = fork_server.running().run(wanted, text, COMMAND_SECONDS_MAX)
         if done.returncode:
             raise StackError(f"{' '.join(module)} failed:\n{(done.stdout + done.stderr).strip()[-WORDS_MAX:]}")
         return done.stdout

@@ -38,21 +38,21 @@ def test_it_is_as_one_that_is_executed(tmp_path: Path):
     told = []
     with (tmp_path / "inherited").open("w") as inherited:
         number = inherited.fileno()
-        for forked_by in (None, "workers", "gateway"):
+        for forked in (False, True):
             process = python(
                 tmp_path,
                 ABOUT_ITSELF,
                 environ={"PATH": "/bin", "WORD": "ä b"},
                 inherits=(number,),
                 death_signal=signal.SIGINT,
-                forked_by=forked_by,
+                forked=forked,
             )
             process.start()
             eventually(lambda process=process: not process.is_alive, message="it ends")
             assert process.status == 0, process.log.read_text()
             told.append(json.loads(process.log.read_text().splitlines()[0]))
             process.log.unlink()
-    assert told[0] == told[1] == told[2]
+    assert told[0] == told[1]
     assert told[1][-1] == [number]
 
 
@@ -60,21 +60,21 @@ def test_it_is_as_one_that_is_executed(tmp_path: Path):
     ("code", "status"), [("import os; os._exit(3)", 3), ("import os; os.kill(os.getpid(), 9)", -9)]
 )
 def test_its_exit_status_is_known(tmp_path: Path, code: str, status: int):
-    process = python(tmp_path, code, forked_by="workers")
+    process = python(tmp_path, code, forked=True)
     process.start()
     eventually(lambda: not process.is_alive, message="it ends")
     assert (process.status, process.status) == (status, status)
 
 
 def test_a_new_server_follows_one_that_was_killed_with_its_forks(tmp_path: Path):
-    process = python(tmp_path, "import time; time.sleep(600)", forked_by="workers")
+    process = python(tmp_path, "import time; time.sleep(600)", forked=True)
     process.start()
-    before, pid = fork_server.running("workers").pid, process.pid
+    before, pid = fork_server.running().pid, process.pid
     subprocess.run(["kill", "-KILL", str(before)], check=True)
     eventually(lambda: not process.is_alive, message="the fork is seen to have ended")
     eventually(lambda: not is_running(pid), message="it has ended")
     process.start()
-    assert fork_server.running("workers").pid != before
+    assert fork_server.running().pid != before
     assert process.is_alive
     process.stop()
     assert process.status == -signal.SIGTERM
@@ -84,7 +84,7 @@ def test_it_dies_with_a_killed_supervisor(tmp_path: Path):
     program = (
         "import sys, time, pathlib; from embedded.process import Process\n"
         "argv = [sys.executable, '-m', 'timeit', '-n1', '-r1', 'import time; time.sleep(600)']\n"
-        "child = Process(argv, log=pathlib.Path(sys.argv[1]), cwd=pathlib.Path('/'), forked_by='workers')\n"
+        "child = Process(argv, log=pathlib.Path(sys.argv[1]), cwd=pathlib.Path('/'), forked=True)\n"
         "child.start(); print(child.pid, flush=True); time.sleep(600)"
     )
     argv = [sys.executable, "-c", program, tmp_path / "log"]
@@ -98,9 +98,9 @@ def test_it_dies_with_a_killed_supervisor(tmp_path: Path):
 
 def test_no_secret_of_a_fork_is_in_the_memory_of_the_next(tmp_path: Path):
     secret = secrets.token_hex(20)
-    process = python(tmp_path, "import time; time.sleep(600)", environ={"SECRET": secret}, forked_by="workers")
+    process = python(tmp_path, "import time; time.sleep(600)", environ={"SECRET": secret}, forked=True)
     process.start()
-    server = fork_server.running("workers").pid
+    server = fork_server.running().pid
     assert secret in memory_of(process.pid or 0)
     assert secret not in memory_of(server)
     process.stop()

@@ -20,7 +20,7 @@ class Clocks:
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", self._shim, SOURCE], check=True)
         for name, process in stack.processes.items():
             process.environ = self.environ(name, process.environ or {})
-            process.forked_by = None  # the loader reads LD_PRELOAD when a program begins
+            process.forked = False  # the loader reads LD_PRELOAD when a program begins
 
     def environ(self, name: str, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment of a process of that name, with a clock of its own."""

@@ -89,7 +89,7 @@ def stack(migrated: Path, readers: dict[str, Reader]) -> Iterator[Stack]:
                 process = stack.processes[name]
                 arguments = process.argv[process.argv.index("celery") + 1 :]
                 process.argv = [sys.executable, "-c", SHORT_OF_PATIENCE, *arguments]
-                process.forked_by = None
+                process.forked = False
                 process.start()
             yield stack
         finally:

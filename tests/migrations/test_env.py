@@ -18,7 +18,7 @@ def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess:
     """`python -m alembic`, forked with its libraries imported."""
     argv = ["alembic", "-x", f"url={url}", *(arguments or ("upgrade", "head"))]
     wanted = fork_server.wanted(argv, CHECKOUT, dict(os.environ), invoker())
-    return fork_server.running("workers").run(wanted, seconds=300)
+    return fork_server.running().run(wanted, seconds=300)
 
 
 def refusal(url: str) -> str:

@@ -59,7 +59,7 @@ def serving(
     api: ApiHarness,
     redis_url: str,
     directory: Path,
-    forked_by: str | None = "gateway",
+    forked: bool = True,
     **changes: str,
 ) -> Iterator[Served]:
     """The gateway, served on its own port by two processes; `changes` are settings."""
@@ -83,7 +83,7 @@ def serving(
     }
     inherits = (listener.fileno(),)
     served.process = process = Process(
-        COMMAND, log=served.log, cwd=ROOT, environ=environment, inherits=inherits, forked_by=forked_by
+        COMMAND, log=served.log, cwd=ROOT, environ=environment, inherits=inherits, forked=forked
     )
     with listener:
         process.start()
