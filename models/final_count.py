@@ -3,6 +3,8 @@
 A final payment never changes, and one event of the feed says that it is final: each is counted once, for good.
 """
 
+from typing import Any, NamedTuple
+
 from sqlalchemy import Connection
 
 from models.keyset import all_of
@@ -21,8 +23,27 @@ OPEN_MAX = 50_000
 FINAL = {"COMPLETED": "payment.completed", "FAILED": "payment.failed"}
 """The event of each final state."""
 
-LOCK_POSITION = "UPDATE event_positions SET updated_at = now() WHERE reader = 'counts' RETURNING xact::text, sequence"
-MOVE_POSITION = "UPDATE event_positions SET xact = %s, sequence = %s WHERE reader = 'counts'"
+LOCK_POSITION = "UPDATE event_positions SET updated_at = now() WHERE reader = %s RETURNING xact::text, sequence"
+MOVE_POSITION = "UPDATE event_positions SET xact = %s, sequence = %s WHERE reader = %s"
+
+
+class EventPage(NamedTuple):
+    """Settled events that a reader takes next: its parameters, and whether there may be more."""
+
+    bounds: dict[str, Any]
+    is_full: bool
+
+
+def next_page(connection: Connection, reader: str, limit: int) -> EventPage | None:
+    """The next events of a reader, whose position moves behind them, under its lock; None if there are none."""
+    xact, sequence = connection.exec_driver_sql(LOCK_POSITION, (reader,)).one()
+    after = {"xact": xact, "sequence": sequence}
+    end = connection.exec_driver_sql(CHUNK_END, {**after, "limit": limit}).first()
+    if end is None:
+        return None
+    connection.exec_driver_sql(MOVE_POSITION, (end.xact, end.sequence, reader))
+    return EventPage({**after, "to_xact": end.xact, "to_sequence": end.sequence}, end.events == limit)
+
 
 ADD = """
 INSERT INTO final_payment_counts AS kept (type, state, currency, failure_code, number)
@@ -40,15 +61,11 @@ ON CONFLICT (type, state, currency, failure_code) DO UPDATE SET number = kept.nu
 
 def add(connection: Connection) -> bool:
     """Count the payments of the next PAGE of settled events; True if there may be more."""
-    xact, sequence = connection.exec_driver_sql(LOCK_POSITION).one()
-    after = {"xact": xact, "sequence": sequence}
-    end = connection.exec_driver_sql(CHUNK_END, {**after, "limit": PAGE}).first()
-    if end is None:
+    page = next_page(connection, "counts", PAGE)
+    if page is None:
         return False
-    to = {"to_xact": end.xact, "to_sequence": end.sequence, "names": list(FINAL.values())}
-    connection.exec_driver_sql(ADD, after | to)
-    connection.exec_driver_sql(MOVE_POSITION, (end.xact, end.sequence))
-    return bool(end.events == PAGE)
+    connection.exec_driver_sql(ADD, page.bounds | {"names": list(FINAL.values())})
+    return page.is_full
 
 
 OPEN = " UNION ALL ".join(

@@ -4,6 +4,12 @@ from sqlalchemy import Connection
 
 from models import imbalance
 
+SUMMED_UP = """(
+    event_positions r JOIN events e ON (e.xact, e.sequence) <= (r.xact, r.sequence) AND r.reader = 'sums'
+        AND e.name IN ('payment.completed', 'payment.failed')
+    JOIN payments p ON p.id = e.subject_id)"""
+SPANS = "(VALUES ('day', interval '1 day'), ('quarter', interval '15 minutes')) AS spans (span, length)"
+
 INVARIANTS = {
     "operations sum to zero per payment and currency": """
         SELECT payment_id, currency, sum(amount) FROM operations
@@ -177,6 +183,44 @@ INVARIANTS = {
                 AND e.name IN ('payment.completed', 'payment.failed')
             JOIN payments p ON p.id = e.subject_id WHERE r.reader = 'counts' GROUP BY 1, 2, 3, 4
         ) p USING (type, state, currency, failure_code) WHERE k.number IS DISTINCT FROM p.number""",
+    "what is summed up of final payments is what there is": f"""
+        SELECT span, period, type, state, currency, k.number, k.amount, p.number AS there, p.amount AS amount_there
+        FROM payment_sums k FULL JOIN (
+            SELECT span, date_bin(length, moment, '2000-01-01T00:00:00Z') AS period, type, s.state, currency,
+                   sum(s.number) AS number, sum(s.number * s.amount) AS amount
+            FROM (SELECT *, date_bin('15 minutes', created_at, '2000-01-01T00:00:00Z')
+                            < date_bin('15 minutes', finalized_at, '2000-01-01T00:00:00Z') AS is_long FROM (
+                SELECT p.*, (SELECT max(a.created_at) FROM events a
+                             WHERE a.subject_id = p.id AND a.name = 'payment.authorized') AS authorized_at
+                FROM {SUMMED_UP}) AS p) AS p
+            CROSS JOIN LATERAL (
+                SELECT finalized_at, state, 1, coalesce(captured_amount, p.amount)
+                UNION ALL SELECT created_at, 'INITIATED', 1, p.amount WHERE is_long
+                UNION ALL SELECT finalized_at, 'INITIATED', -1, p.amount WHERE is_long AND authorized_at IS NULL
+                UNION ALL SELECT least(greatest(created_at, authorized_at), finalized_at), state, number, p.amount
+                FROM (VALUES ('INITIATED', -1), ('AUTHORIZED', 1)) AS held (state, number)
+                WHERE is_long AND authorized_at IS NOT NULL
+                UNION ALL SELECT finalized_at, 'AUTHORIZED', -1, p.amount WHERE is_long AND authorized_at IS NOT NULL
+            ) AS s (moment, state, number, amount) CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5
+        ) p USING (span, period, type, state, currency)
+        WHERE (k.number, k.amount) IS DISTINCT FROM (p.number, p.amount)""",
+    "what is summed up of operations is what there is": f"""
+        SELECT coalesce(k.span, o.span) AS span, coalesce(k.period, o.period) AS period,
+               coalesce(k.code, o.code) AS code, k.debits, k.credits, k.payments,
+               o.debits AS debited, o.credits AS credited, o.payments AS there
+        FROM movement_sums k FULL JOIN (
+            SELECT span, date_bin(length, o.created_at, '2000-01-01T00:00:00Z') AS period,
+                   coalesce(a.code, 'customer') AS code, p.type, u.id AS merchant_id, o.kind, o.currency,
+                   coalesce(-sum(o.amount) FILTER (WHERE o.amount < 0), 0) AS debits,
+                   coalesce(sum(o.amount) FILTER (WHERE o.amount > 0), 0) AS credits,
+                   count(DISTINCT o.payment_id) AS payments
+            FROM {SUMMED_UP} JOIN operations o ON o.payment_id = p.id JOIN accounts a ON a.id = o.account_id
+            LEFT JOIN users u ON a.code = o.kind AND u.id = p.user_id AND u.role = 'merchant'
+            CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5, 6, 7
+        ) o ON (o.span, o.period, o.code, o.type, o.kind, o.currency)
+               = (k.span, k.period, k.code, k.type, k.kind, k.currency)
+           AND coalesce(o.merchant_id::text, '') = coalesce(k.merchant_id::text, '')
+        WHERE (k.debits, k.credits, k.payments) IS DISTINCT FROM (o.debits, o.credits, o.payments)""",
     "what is held of an account is the sum of its open holds": """
         SELECT a.id, a.held, h.total FROM accounts a LEFT JOIN (
             SELECT source_id, sum(amount) AS total FROM (

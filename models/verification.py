@@ -45,6 +45,8 @@ OF_BULKS = frozenset(
         "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists",
         "what is counted of final payments is what there is",
         "what is summed up of a merchant's wallet is what its operations come to",
+        "what is summed up of final payments is what there is",
+        "what is summed up of operations is what there is",
     }
 )
 """Invariants over what no payment leads to: checked by a full run only."""
@@ -61,6 +63,8 @@ OF_RECORDS = frozenset(
         "every transition has its event",
         "what is counted of final payments is what there is",
         "what is summed up of a merchant's wallet is what its operations come to",
+        "what is summed up of final payments is what there is",
+        "what is summed up of operations is what there is",
     }
 )
 """Invariants of what is written beside the money: no wallet is frozen for them."""

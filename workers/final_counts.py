@@ -1,8 +1,8 @@
-"""Counting final payments, a page of events at a time."""
+"""Counting and summing up final payments, a page of events at a time."""
 
 import time
 
-from models import final_count
+from models import final_count, period_sum
 from models.session import Engine, transaction
 
 RUN_SECONDS = 2.0
@@ -10,10 +10,12 @@ RUN_SECONDS = 2.0
 
 
 def count_up(engine: Engine, seconds: float = RUN_SECONDS) -> bool:
-    """Count what became final; True if the time was over before all was."""
+    """Count and sum up what became final; True if the time was over before all was."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with transaction(engine) as connection:
-            if not final_count.add(connection):
-                return False
-    return True
+    behind = [final_count.add, period_sum.add]
+    while behind and time.monotonic() < deadline:
+        for add in tuple(behind):
+            with transaction(engine) as connection:
+                if not add(connection):
+                    behind.remove(add)
+    return bool(behind)

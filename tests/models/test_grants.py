@@ -8,6 +8,7 @@ from tests.models.constraint_attacks.assignments import ASSIGNMENTS, SAMPLES_AND
 from tests.models.constraint_attacks.final_counts import FINAL_COUNTS
 from tests.models.constraint_attacks.freezes import FREEZES_AND_PAUSES
 from tests.models.constraint_attacks.merchant_sums import MERCHANT_SUMS
+from tests.models.constraint_attacks.period_sums import PERIOD_SUMS
 from tests.models.constraint_attacks.saved_views import SAVED_VIEWS
 from tests.models.granted_columns import (
     ACCOUNT,
@@ -41,7 +42,7 @@ READ_BY_BOTH = {
         *("login_throttles", "charge_limits", "blocked_merchants"),
         *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
         *("assignments", "backlog_samples", "saved_views", "merchant_sums", "merchant_sum_positions"),
-        *("imbalances", "final_payment_counts"),
+        *("imbalances", "final_payment_counts", "payment_sums", "movement_sums"),
         *("refund_totals", "payment_children", "ledger_batches", "breaches", "verification_positions"),
         *("receipt_keys", "checkpoints", "memberships", "invitations", "makers"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
@@ -194,7 +195,7 @@ COLUMN_RIGHTS = {
         ("UPDATE", "event_positions"): {"xact", "sequence", "updated_at"},
         ("INSERT", "payment_attempts"): {"payment_id", "actor", "attempt", "error", "next_attempt_at"},
         ("INSERT", "rail_positions"): {"rail", "position"},
-        **(SAMPLES_AND_FILES | MERCHANT_SUMS | FINAL_COUNTS),
+        **(SAMPLES_AND_FILES | MERCHANT_SUMS | FINAL_COUNTS | PERIOD_SUMS),
         ("UPDATE", "rail_positions"): {"position", "updated_at"},
         ("INSERT", "audit_log"): DEED,
     },

@@ -113,6 +113,22 @@ BREAKS = {
         "DELETE FROM merchant_sums",
         "UPDATE merchant_sum_positions SET account_seq = 0 WHERE account_seq > 0",
     ],
+    "what is summed up of final payments is what there is": [
+        "UPDATE payment_sums SET number = number + 1",
+        "UPDATE payment_sums SET amount = amount + 1 WHERE span = 'quarter'",
+        "UPDATE payment_sums SET type = 'bonus' WHERE type = 'transfer'",
+        "DELETE FROM payment_sums WHERE span = 'day'",
+        "UPDATE payments SET created_at = created_at - interval '1 hour' WHERE id = %(failed)s",
+        "UPDATE event_positions SET xact = '0' WHERE reader = 'sums'",
+    ],
+    "what is summed up of operations is what there is": [
+        "UPDATE movement_sums SET debits = debits + 1",
+        "UPDATE movement_sums SET credits = credits + 1 WHERE span = 'day'",
+        "UPDATE movement_sums SET payments = payments + 1 WHERE span = 'quarter'",
+        "UPDATE movement_sums SET merchant_id = (SELECT user_id FROM payments WHERE id = %(done)s)",
+        "DELETE FROM movement_sums",
+        "UPDATE event_positions SET xact = '0' WHERE reader = 'sums'",
+    ],
     "every transition has its event": [EVENTS.format(1), EVENTS.format(2)],
     "every event is of a transition": [
         "INSERT INTO events (subject_id, version, name) VALUES (%(open)s, 2, 'payment.completed')",

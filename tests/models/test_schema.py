@@ -12,6 +12,7 @@ from tests.models.constraint_attacks import (
     final_counts,
     members,
     merchant_sums,
+    period_sums,
     saved_views,
     second_factors,
 )
@@ -70,7 +71,7 @@ def names(shared_world: Builder) -> dict[str, str]:
         )
         connection.exec_driver_sql(second_factors.SETUP + members.SETUP, {"ann": ann, "shop": shop})
         proofs |= stop(connection, capped, ops, chief)
-        connection.exec_driver_sql(assignments.SETUP + merchant_sums.SETUP + final_counts.SETUP)
+        connection.exec_driver_sql(assignments.SETUP + merchant_sums.SETUP + final_counts.SETUP + period_sums.SETUP)
         connection.exec_driver_sql(saved_views.SETUP, {"ops": ops, "full": chief})
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})

@@ -118,6 +118,8 @@ OURS = {
     "merchant_sum_positions": "are_not_negative",
     "imbalances": "amount_is_whole",
     "final_payment_counts": "are_of_final are_positive",
+    "payment_sums": "amount_is_whole are_of_their_span of_final_are_positive state_is_known",
+    "movement_sums": "are_of_their_span are_positive are_whole",
     "rail_files": "are_named items_are_counted_unless_broken state_is_known",
     "rail_file_contents": "are_bounded have_their_hash",
     "commands": "are_a_users_or_the_banks decided_exactly_with_outcome kind_is_known only_ops_fail_and_resolve"

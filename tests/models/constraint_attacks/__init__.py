@@ -16,6 +16,7 @@ from tests.models.constraint_attacks import (
     merchant_sums,
     operations,
     payments,
+    period_sums,
     roles,
     saved_views,
     second_factors,
@@ -36,4 +37,5 @@ ATTACKS = {
     **saved_views.ATTACKS,
     **final_counts.ATTACKS,
     **merchant_sums.ATTACKS,
+    **period_sums.ATTACKS,
 }
