@@ -46,6 +46,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "/console/webhooks/deliveries/<id>": ("/console/webhooks/deliveries/{delivery}",),
     "/console/quotes/<id>": ("/console/quotes/{quote}",),
     "/console/search": ("/console/search?q=HB-20417", "/console/search?q=nothing", "/console/search?q={charge}"),
+    "/console/closing": ("/console/closing", "/console/closing?month={month}&timezone=Asia/Kathmandu"),
     "/console/api": ("/console/api?path=/v1/ops/payments/{charge}",),
     "/app/payments": (
         "/app/payments",

@@ -53,6 +53,7 @@ def fill(running: Stack, bench: Bench, accounts: int, payments: int) -> Visited:
         **business.ids,
         "old": old,
         "long_ago": long_ago,
+        "month": f"{datetime.now(UTC) - SHORT_SPAN / 2:%Y-%m}",
         "shop_id": shop["id"],
         "shop_wallet": shop["wallet"],
         "customer_id": client.owner.id,

@@ -1,7 +1,7 @@
 """Closing of a month: trial balance, commission, payments by outcome, what was open at its end, returns, adjustments.
 
-What was accepted in the month is summed a day at a time, what was accepted before is found by the events of the month,
-so the cost depends on the month alone. The days and months are those of a time zone, by the database's rules.
+Debits, credits and outcomes are from sums of days and quarters of an hour: see `closing_sums`. The days and months are
+those of a time zone, by the database's rules.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import account_history, closing_events
+from models import account_history, closing_events, period_sum
 from models.closing_events import CLOCK_SLACK, SLACK
 from models.closing_month import ClosingMonth
 from models.closing_sums import CUSTOMER, Sums, add
@@ -98,7 +98,8 @@ def close(connection: Connection, of: ClosingMonth) -> Closing:
 
     Its parts agree if the transaction reads one snapshot: see `read_one_snapshot`.
     """
-    sums = Sums(connection, of.start, of.end)
+    is_summed_up = period_sum.is_near(connection)
+    sums = Sums(connection, of.start, of.end, is_summed_up=is_summed_up)
     moved_by_code: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     commission: list[CommissionLine] = []
     for (code, type, merchant_id, kind, currency), (debits, credits) in sums.moved.items():
@@ -114,7 +115,7 @@ def close(connection: Connection, of: ClosingMonth) -> Closing:
         [line for line in trial if any(line[2:])],
         sorted(PaymentsLine(*outcome, *total) for outcome, total in sums.outcomes.items()),
         sorted(commission, key=lambda line: (line.merchant_id or "", line.type, line.currency)),
-        _open(connection, of.end),
+        _open(connection, of.end, is_summed_up=is_summed_up),
         records(ReturnLine, connection.exec_driver_sql(RETURNS, {"start": of.start, "end": of.end})),
         records(AdjustmentLine, connection.exec_driver_sql(ADJUSTMENTS, {"start": of.start, "end": of.end})),
     )
@@ -162,10 +163,11 @@ EVENTS_MAX = 20_000_000
 """Events since the end of a month that are read for what was open then: some twenty seconds."""
 
 
-def _open(connection: Connection, end: datetime) -> list[PaymentsLine] | None:
+def _open(connection: Connection, end: datetime, *, is_summed_up: bool) -> list[PaymentsLine] | None:
     """What was accepted before the time and not final then: what is open now, and what became final since.
 
-    None if more than EVENTS_MAX events followed.
+    The latter is what the sums since then take out of open states. As long as these are not near, events are read: None
+    if more than EVENTS_MAX followed.
     """
     found: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
 
@@ -174,13 +176,18 @@ def _open(connection: Connection, end: datetime) -> list[PaymentsLine] | None:
         for *outcome, count, amount in rows:
             add(found[tuple(outcome)], count, amount)
 
-    try:
-        for ids in closing_events.became_final(
-            connection, end, None, ids_before=end + CLOCK_SLACK, events_max=EVENTS_MAX
-        ):
-            note(SINCE_FINAL, ids)
-    except closing_events.TooManyEvents:
-        return None
+    if is_summed_up:
+        since = {**period_sum.between(end, period_sum.NEVER), "is_final": False}
+        for *outcome, count, amount in connection.exec_driver_sql(period_sum.PAYMENTS, since):
+            add(found[tuple(outcome)], -count, -int(amount))
+    else:
+        try:
+            for ids in closing_events.became_final(
+                connection, end, None, ids_before=end + CLOCK_SLACK, events_max=EVENTS_MAX
+            ):
+                note(SINCE_FINAL, ids)
+        except closing_events.TooManyEvents:
+            return None
     for which in STILL_OPEN:
         note(which)
     return sorted(PaymentsLine(*outcome, *total) for outcome, total in found.items())

@@ -1,15 +1,16 @@
-"""What became final in a month and what it moved, summed: of what was accepted in the month a day at a time."""
+"""What became final in a month and what it moved: from sums of days and quarters of an hour, and what came after these.
+
+Until these are near, as after an upgrade, the payments of the month are read: a day at a time.
+"""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from models import closing_events, pg_arrays
+from models import closing_events, period_sum, pg_arrays
 from models.closing_events import CLOCK_SLACK
-
-CUSTOMER = "customer"
-"""The code under which all wallets are summed."""
+from models.period_sum import CUSTOMER
 
 DAY = timedelta(days=1)
 
@@ -41,6 +42,11 @@ FROM moved m LEFT JOIN users u ON u.id = m.user_id AND u.role = 'merchant' GROUP
 
 DURING = "o.created_at >= %(start)s AND o.created_at < %(end)s"
 
+STORED = f"""
+SELECT code, type, merchant_id::text, kind, currency, sum(debits)::text, sum(credits)::text
+FROM ({period_sum.MOVEMENTS}) AS movements GROUP BY code, type, merchant_id, kind, currency
+"""
+
 
 class Sums:
     """What became final from `start` to `end`, and what was moved then, in minor units.
@@ -49,14 +55,30 @@ class Sums:
     account, type, merchant (of commission alone), kind and currency.
     """
 
-    def __init__(self, connection: Connection, start: datetime, end: datetime) -> None:
+    def __init__(self, connection: Connection, start: datetime, end: datetime, *, is_summed_up: bool) -> None:
         self.outcomes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
         self.moved: dict[tuple[str, str, str | None, str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._connection = connection
-        accounts = connection.exec_driver_sql("SELECT id, code FROM accounts WHERE owner_id IS NULL").all()
+        if is_summed_up:
+            self._take(start, end)
+        else:
+            self._read(start, end)
+
+    def _take(self, start: datetime, end: datetime) -> None:
+        """What is summed up, and what came after."""
+        period = period_sum.between(start, end)
+        final = {**period, "is_final": True}
+        for *outcome, count, amount in self._connection.exec_driver_sql(period_sum.PAYMENTS, final):
+            add(self.outcomes[tuple(outcome)], count, amount)
+        for *moved, debits, credits in self._connection.exec_driver_sql(STORED, period):
+            add(self.moved[tuple(moved)], debits, credits)
+
+    def _read(self, start: datetime, end: datetime) -> None:
+        """The payments themselves: by the events of the month those accepted before it, by their ids all others."""
+        accounts = self._connection.exec_driver_sql("SELECT id, code FROM accounts WHERE owner_id IS NULL").all()
         self._values = {"start": start, "end": end, **TECHNICAL.parameters(accounts)}
         first, last = start - CLOCK_SLACK, end + CLOCK_SLACK
-        for ids in closing_events.became_final(connection, start, end, ids_before=first):
+        for ids in closing_events.became_final(self._connection, start, end, ids_before=first):
             self._sum(OF_IDS, ids=ids)
         while first < last:
             self._sum(ACCEPTED, first=first, next=min(first + DAY, last))

@@ -37,8 +37,8 @@ def get_closing(query: Body) -> Response | JsonAnswer:
     """Close a month: trial balance, payments that became final, commission, what was open, returns, adjustments.
 
     A month begins and ends at midnight of the time zone. Debits and credits of a currency are equal, and its opening
-    and closing balances sum to zero. A month that is not over is closed as it is now. `open` is null if more than
-    20,000,000 events happened since the month ended.
+    and closing balances sum to zero. A month that is not over is closed as it is now. `open` is null if,
+    before all is summed up after an upgrade, more than 20,000,000 events happened since the month ended.
     """
     with services().large_reads.turn(), transaction(services().engine) as connection:
         closing.read_one_snapshot(connection)

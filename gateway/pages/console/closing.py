@@ -27,7 +27,7 @@ BALANCES = ("opening", "debits", "credits", "closing")
 
 @console.get("/closing")
 def closing() -> Response:
-    """The closing of the month that was asked for, which reads all of it; unasked, how the books stand now."""
+    """The closing of the month that was asked for; unasked, how the books stand now."""
     values = _values()
     call = ApiCall("GET", CLOSING, values)
     answer = attempt(call) if "month" in query() else None

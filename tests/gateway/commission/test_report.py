@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from embedded.postgres import Postgres
+from models import period_sum
 from tests.gateway.commission.commissions import DAY, ordered
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, charge_commission, past_the_triggers
+from workers.final_counts import count_up
 
 
 def test_report_equals_the_operations(postgres: Postgres, fresh_database: Database) -> None:
@@ -29,9 +31,15 @@ def test_report_equals_the_operations(postgres: Postgres, fresh_database: Databa
     def report(first: Any, last: Any, rest: str = "") -> list[dict[str, Any]]:
         return ops.get(f"/v1/ops/commissions?from={first}&to={last}{rest}").get_json()["data"]
 
+    def operations(*asked: Any) -> list[dict[str, Any]]:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(period_sum, "NEWER_MAX", -1)
+            return report(*asked)
+
     euros = {"currency": "EUR", "taken": "0.40", "given_back": "0.20", "net": "0.20", "payments": 3}
     yen = {"currency": "JPY", "taken": "40", "given_back": "20", "net": "20", "payments": 3}
     days = report(today - DAY, today + DAY)
+    assert days == operations(today - DAY, today + DAY)
     assert [{name: row[name] for name in euros} for row in days] == [euros, yen]
     assert {row["date"] for row in days} <= {today.isoformat(), (today + DAY).isoformat()}
     assert [row["currency"] for row in report(today - DAY, today + DAY, "&currency=JPY")] == ["JPY"]
@@ -44,6 +52,11 @@ def test_report_equals_the_operations(postgres: Postgres, fresh_database: Databa
         [row] = report(day, day, "&currency=EUR")
         assert row == {"date": day.isoformat(), **euros}
         assert report(day - DAY, day - DAY, "&currency=EUR") == report(day + DAY, day + DAY, "&currency=EUR") == []
+        assert operations(day, day, "&currency=EUR") == [row]
+
+    before = report(today, today)
+    assert not count_up(api.worker, 60)
+    assert report(today, today) == before == operations(today, today), "summed up by the day"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from models import closing, closing_events
+from models import closing, closing_events, period_sum
 from models.session import transaction
 from tests.gateway.ops.past_months import Past
 from tests.gateway.reconciliation.statements import paid, returned
@@ -92,6 +92,7 @@ def test_month_begins_at_its_first_moment_when_midnight_is_twice_or_never(
 
 
 def test_pages_of_events_add_up(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(period_sum, "NEWER_MAX", -1)
     whole = past.closing("2026-03")
     monkeypatch.setattr(closing_events, "EVENTS", closing_events.EVENTS.replace(str(closing_events.PAGE), "3"))
     assert past.closing("2026-03") == whole
@@ -132,6 +133,7 @@ def test_what_was_open_at_the_end_is_told_of_any_month(past: Past, monkeypatch: 
     assert past.closing("2026-02")["open"] == past.closing("2026-03")["open"] == body["open"], "as they were"
     [line] = [line for line in past.closing(month)["payments"] if line["type"] == "charge"]
     assert (line["state"], line["count"]) == ("FAILED", 2), "accepted months ago, and final in this one"
+    monkeypatch.setattr(period_sum, "NEWER_MAX", -1)
     monkeypatch.setattr(closing, "EVENTS_MAX", 0)
     assert past.closing("2026-02")["open"] is None
 
@@ -185,3 +187,38 @@ def test_month_has_the_returns_of_banks_and_sums_to_zero_with_them(past: Past) -
 def test_unknown_months_and_time_zones_are_refused(past: Past, query: str) -> None:
     for person, path in ((past.ops, "/v1/ops/closing"), (past.shop, "/v1/closing")):
         assert person.get(f"{path}?{query}").status_code in (400, 422)
+
+
+def test_closings_stay_when_they_are_summed_up(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However far they are: nothing is, some events are, all are; what follows is there at once."""
+    asked = [(f"2026-0{month}", zone) for month in (2, 3, 4) for zone in ("UTC", "Europe/Berlin", "Asia/Kathmandu")]
+    [month] = past.api.execute("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')")
+    asked += [(month, "UTC"), (month, "America/St_Johns")]
+
+    def closings() -> list[dict[str, Any]]:
+        return [past.closing(*each) for each in asked]
+
+    def read() -> list[dict[str, Any]]:
+        with monkeypatch.context() as patched:
+            patched.setattr(period_sum, "NEWER_MAX", -1)
+            return closings()
+
+    before, steps = read(), 0
+    assert all(body["payments"] for body in before[:6])
+    monkeypatch.setattr(period_sum, "PAGE", 3)
+    more = True
+    while more:
+        assert closings() == before
+        with transaction(past.api.worker) as connection:
+            more = period_sum.add(connection)
+        steps += 1
+    assert steps > 2
+    for capture in (True, False):
+        past.shop.charge(past.wallet, "1.00", capture=capture)
+        past.api.post_payments()
+        now = closings()
+        assert now == read() != before
+        with transaction(past.api.worker) as connection:
+            period_sum.add(connection)
+        assert closings() == now
+        before = now
