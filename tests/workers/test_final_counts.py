@@ -1,8 +1,8 @@
-"""Counting final payments: each once, a page at a time, also beside other workers; counts are exact at any moment."""
+"""Counting and summing up final payments: each once, a page at a time, also beside other workers; counts are exact."""
 
 import pytest
 
-from models import final_count, payment_count, payment_search
+from models import final_count, payment_count, payment_search, period_sum
 from models.payment_count import PaymentCount
 from models.payment_stuck import StuckFilter
 from models.session import transaction
@@ -59,7 +59,8 @@ def test_counts_are_exact_whatever_is_counted_already(books: Books) -> None:
 
 
 def test_payments_are_counted_once_by_two_workers(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(final_count, "PAGE", 2)
+    for summed in (final_count, period_sum):
+        monkeypatch.setattr(summed, "PAGE", 2)
     books.transfers(5)
     books.post_payments()
     assert at_once(2, lambda _: count_up(books.worker, 60)) == [False, False]
