@@ -7,6 +7,7 @@ import argparse
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,7 @@ from uuid_utils.compat import uuid7
 import settings
 from bench import (
     compare,
-    history,
+    long_history,
     pages,
     pages_report,
     pages_world,
@@ -42,7 +43,6 @@ CLIENTS = 20
 QUIET_SECONDS = 2.0
 """Idle time before each round: CPU used meanwhile by others disturbs the figures."""
 
-SMALL, LARGE = "bench_small", "bench_large"
 SERVER_SETTINGS = (
     "server_version",
     "shared_buffers",
@@ -51,8 +51,6 @@ SERVER_SETTINGS = (
     "full_page_writes",
     "max_wal_size",
 )
-LongWorld = tuple[str, World]
-"""The figure that is measured there, and its people."""
 
 REPORT = Path(__file__).parent / "report.md"
 
@@ -71,7 +69,7 @@ def chosen(options: argparse.Namespace) -> Callable[[argparse.Namespace], tuple[
     """What is measured."""
     if options.against:
         return compare.compare
-    return measure_pages if options.only == "pages" else measure
+    return {"pages": measure_pages, "long": measure_long}.get(options.only, measure)
 
 
 def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
@@ -85,12 +83,11 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         bench.posting("funding", bench.world.deposits())
         running.start_processes()
         compared = prepare(running, options.accounts) if options.peers else []
-        long = lengthen(running, bench, options) if options.long else {}
         waits = Bench(running, bench.world, options.seconds, is_quick=options.quick, unchecked=bench.unchecked)
         rounds, waiting_rounds = [], []
         for number in range(1, options.rounds + 1):
             if not options.only:
-                rounds.append(one_round(running, bench, reference, merchant, options.posting, compared, long))
+                rounds.append(one_round(running, bench, reference, merchant, options.posting, compared))
                 say_round(number, rounds[-1])
             waiting_rounds.append(waiting.one_round(running, waits, options.waiters))
             say_round(number, waiting_rounds[-1])
@@ -113,6 +110,33 @@ def measure_pages(options: argparse.Namespace) -> tuple[str, dict[str, list[str]
         return page, bench.amiss
 
 
+def measure_long(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
+    """Measure after a long history beside empty tables; returns the section, and the errors found."""
+    benches, amiss = {}, {}
+    with ExitStack() as stacks:
+        for side, payments in ((long_history.FULL, options.history), (long_history.EMPTY, 0)):
+            if options.quick and benches:
+                benches[side] = benches[long_history.FULL]  # in a smoke test one stack is both
+                continue
+            say(f"{side}: writing {payments:,} payments")
+            running = stacks.enter_context(stack.running())
+            known = people(running, options.accounts)
+            benches[side] = Bench(running, known, options.seconds, is_quick=options.quick, checks_last=True)
+            long_history.fill(benches[side], payments)
+            running.start_processes()
+        pairs = []
+        for number in range(1, options.rounds + 1):
+            pairs.append({})
+            for side in long_history.order(number):
+                pairs[-1][side] = long_history.one_turn(benches[side], options.posting)
+                say(f"{side}:")
+                say_round(number, pairs[-1][side])
+        for side, bench in benches.items():
+            bench.check_unchecked()
+            amiss |= {f"{side}, {run}": found for run, found in bench.amiss.items()}
+        return long_history.render(pairs, options.history, circumstances(running, options), amiss), amiss
+
+
 def read_pages(running: Stack, bench: Bench, options: argparse.Namespace, facts: Mapping[str, str]) -> str:
     """Fill the database with payments, and read each page; returns the section."""
     say(f"pages: writing {options.payments:,} payments")
@@ -130,7 +154,6 @@ def one_round(
     merchant: User,
     payments: int,
     compared: Sequence[Peer],
-    long: Mapping[str, LongWorld],
 ) -> dict[str, float]:
     """Measure all figures once, with pgbench before and after."""
     our_world, chance = bench.world, bench.chance
@@ -154,8 +177,6 @@ def one_round(
     figures["posting_hot_in"] = bench.posting("posting, into one", our_world.into_hot(payments, chance))
     figures["posting_hot_out"] = bench.posting("posting, out of one", our_world.out_of_hot(payments, chance))
     figures["posting_hot"] = min(figures["posting_hot_in"], figures["posting_hot_out"])
-    for database, (name, long_world) in long.items():
-        figures[name] = bench.posting(f"posting, {database}", long_world.spread(payments, chance), database)
     running.processes["posting"].start()
     figures["tpcb"] = statistics.mean([before, reference.tpcb_per_second(bench.seconds)])
     return figures
@@ -178,20 +199,6 @@ def shop(running: Stack) -> User:
     return merchant
 
 
-def lengthen(running: Stack, bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:
-    """Create two more databases, one with a long history and one without."""
-    worlds = {}
-    for name, database, payments in (("posting_empty", SMALL, 0), ("posting_full", LARGE, options.history)):
-        say(f"{database}: writing {payments:,} payments")
-        running.postgres.create_database(database)
-        running.migrate_database(database)
-        worlds[database] = (name, people(running, options.accounts, database))
-        bench.posting(f"funding of {database}", worlds[database][1].deposits(), database)
-        history.write(running.engine(database=database), worlds[database][1], payments)
-        bench.check_books(f"writing {database}", database)
-    return worlds
-
-
 def circumstances(running: Stack, options: argparse.Namespace) -> dict[str, str]:
     """Describe the machine and the method, without names and paths."""
     facts = {"machine": report.processor()}
@@ -201,8 +208,6 @@ def circumstances(running: Stack, options: argparse.Namespace) -> dict[str, str]
     facts["each window"] = f"{options.seconds:g} s, after 1 s to warm up"
     facts["rate limits"] = report.limits(stack.ENVIRON)
     facts["accounts; payments waiting"] = f"{options.accounts:,}; {options.posting:,}"
-    if options.long:
-        facts["payments of the long history"] = f"{options.history:,}"
     return facts | ({"a smoke test": "its figures mean nothing"} if options.quick else {})
 
 
@@ -214,9 +219,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--posting", type=int, default=50_000, help="payments in the backlog for posting alone")
     parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
     parser.add_argument("--peers", action="store_true", help="measure other systems too: downloads django-hordak")
-    parser.add_argument("--long", action="store_true", help="also measure after a long history")
+    parser.add_argument("--long", dest="only", action="store_const", const="long", help="the same as --only long")
     parser.add_argument("--history", type=int, default=1_000_000, help="payments of the long history")
-    parser.add_argument("--only", choices=["waiting", "pages"], help="measure only that section")
+    parser.add_argument("--only", choices=["waiting", "pages", "long"], help="measure only that section")
     parser.add_argument("--payments", type=int, default=1_000_000, help="payments in the database behind the pages")
     parser.add_argument("--waiters", type=int, default=1_000, help="requests held open on one gateway process")
     parser.add_argument("--against", metavar="REV", help="measure only this checkout beside another commit")
@@ -230,7 +235,7 @@ def arguments() -> argparse.Namespace:
         options.report = REPORT
     if options.quick:
         options.rounds, options.seconds, options.posting, options.accounts = 1, 0.3, 200, 100
-        options.history, options.waiters, options.payments, options.readings = 20_000, 20, 1_000, 1
+        options.history, options.waiters, options.payments, options.readings = 2_000, 20, 1_000, 1
     return options
 
 

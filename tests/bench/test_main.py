@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from bench import pages, staircase
+from bench import long_history, pages, staircase
 from bench.report import COST_RUNS, COSTS, PAGES, PARTS, TARGETS, WAITING
 
 CHECKOUT = Path(__file__).parent.parent.parent
-LATER = {"posting_full", "naive", "hordak"}
+LATER = {"naive", "hordak"}
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1000)
-def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
-    page = tmp_path / "report.md"
+def quick_run(report: Path, *arguments: str) -> str:
+    """The report of a smoke test in which no check found anything."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--report", page],
+        [sys.executable, "-m", "bench", "--quick", "--report", report, *arguments],
         check=False,
         cwd=CHECKOUT,
         capture_output=True,
@@ -26,20 +24,40 @@ def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
         timeout=900,
     )
     assert done.returncode == 0, done.stderr
-    lines = {line.split(" | ")[0].strip("| "): line for line in page.read_text().splitlines()}
+    return report.read_text()
+
+
+def lines_of(page: str) -> dict[str, str]:
+    """The lines of its tables, by their first cell."""
+    return {line.split(" | ")[0].strip("| "): line for line in page.splitlines()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
+    page = quick_run(tmp_path / "report.md")
+    lines = lines_of(page)
     for target in TARGETS:
         is_later = {target.figure, target.per} & LATER
-        assert bool(is_later) == lines[target.title].endswith((" only |", "(`--long`) |", "later |"))
+        assert bool(is_later) == lines[target.title].endswith(" only |")
     for run in COST_RUNS:
         for title, name, _ in COSTS:
             assert (f"{run}, a payment: {title}" in lines) == ((run, name) != ("posting alone", "cpu_load"))
-    assert (
-        page.read_text().count("| nothing |") == 10 + len(staircase.QUICK_STEPS) + 1 + 23
-    )  # the books once, after all runs
+    assert page.count("| nothing |") == 10 + len(staircase.QUICK_STEPS) + 1 + 23  # the books once, after all runs
     steps = [lines[f"{share:.0%}"].split(" | ") for share in staircase.QUICK_STEPS]
     assert all(len(cells) == 2 + len(staircase.COLUMNS) and all(cells) for cells in steps)
     assert all(title in lines for title in staircase.BUDGET_RUNS)
     assert lines["open, half of the closed loop's rate"].count("(") == len(PARTS) + 1
-    assert f"\n{PAGES}\n" in page.read_text()
-    assert all(page.read_text().count(f"| `{rule.rule}") for rule in pages.rules() if not rule.arguments)
-    assert f"\n{WAITING}\n" in page.read_text()
+    assert f"\n{PAGES}\n" in page
+    assert all(page.count(f"| `{rule.rule}") for rule in pages.rules() if not rule.arguments)
+    assert f"\n{WAITING}\n" in page
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+def test_a_quick_run_after_a_long_history_has_every_figure(tmp_path: Path) -> None:
+    page = quick_run(tmp_path / "report.md", "--only", "long")
+    lines = lines_of(page)
+    assert lines.keys() >= long_history.RATES.keys() | long_history.PER_PAYMENT.keys()
+    assert all(lines[title].count(" | ") == 5 for title in long_history.RATES)
+    assert page.count("| nothing |") == 2 * 4
