@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -46,6 +47,7 @@ class GroupCommit:
     def __init__(self, engine: Engine, reference_data: ReferenceData) -> None:
         self._engine = engine
         self._reference_data = reference_data
+        self._thread = ThreadPoolExecutor(1, "group-commit")
         self._lock = threading.Lock()
         self._waiting: deque[_Pending] = deque()
         self._is_led = False
@@ -83,7 +85,9 @@ class GroupCommit:
             with self._lock:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
             self._lingers = 1 < len(group) <= SMALL_GROUP_MAX
-            answers = event_loop.run_in_thread(self._settle, [pending.request for pending in group])
+            answers = event_loop.run_in_thread(
+                self._settle, [pending.request for pending in group], executor=self._thread
+            )
             for pending, answer in zip(group, answers, strict=True):
                 pending.answer = answer
         finally:

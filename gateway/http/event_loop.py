@@ -7,6 +7,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Executor
 from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -48,11 +49,11 @@ def _wait_for(awaitable: Awaitable[T]) -> T:
     return parent.switch(awaitable)
 
 
-def run_in_thread(function: Callable[..., T], *args: object) -> T:
+def run_in_thread(function: Callable[..., T], *args: object, executor: Executor | None = None) -> T:
     """The result of a function that waits in other ways than these, or computes for long."""
     if not is_on_loop():
         return function(*args)
-    return _wait_for(asyncio.get_running_loop().run_in_executor(None, copy_context().run, function, *args))
+    return _wait_for(asyncio.get_running_loop().run_in_executor(executor, copy_context().run, function, *args))
 
 
 def in_thread(application: Application) -> Application:
