@@ -22,11 +22,8 @@ from models.payment import NewPayment
 from models.session import CommitUnknown, Connection, Contention, DatabaseUnavailable, Engine, statements, transaction
 
 LINGER_SECONDS = 0.002
-"""The wait of a group for more requests when the one before was shared but small: fewer commits. At low load there is
-no wait; at high load requests gather while the group before is stored."""
-
-SMALL_GROUP_MAX = 4
-"""Largest group that makes the next one wait."""
+"""The longest wait of a group until it is as large as the one before, whose clients are likely to come again: fewer
+commits. After a group of one there is no wait."""
 
 GROUP_MAX = 256
 """Enough for every connection of a process; larger groups gain nothing."""
@@ -51,7 +48,8 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: deque[_Pending] = deque()
         self._is_led = False
-        self._lingers = False
+        self._size_before = 1
+        self._joined: event_loop.Wakeup | None = None
 
     def submit(self, request: PaymentRequest) -> AcceptedPayment:
         """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseUnavailable or Contention."""
@@ -69,6 +67,8 @@ class GroupCommit:
             self._waiting.append(pending)
             pending.leads = not self._is_led
             self._is_led = True
+            if self._joined is not None and len(self._waiting) >= self._size_before:
+                self._joined.set()
         if not pending.leads and not pending.woken.wait(WAIT_SECONDS_MAX):
             with self._lock:
                 if not pending.leads and pending in self._waiting:
@@ -81,10 +81,10 @@ class GroupCommit:
         """Store one group of the waiting requests, its own first; then another thread leads."""
         group: list[_Pending] = []
         try:
-            event_loop.pause(LINGER_SECONDS if self._lingers else 0)  # lets ready requests join
+            self._gather()
             with self._lock:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
-            self._lingers = 1 < len(group) <= SMALL_GROUP_MAX
+            self._size_before = len(group)
             answers = event_loop.run_in_thread(
                 self._settle, [pending.request for pending in group], executor=self._thread
             )
@@ -101,6 +101,16 @@ class GroupCommit:
                     self._is_led = False
             for pending in group:
                 pending.woken.set()
+
+    def _gather(self) -> None:
+        """Let ready requests join, and wait a little for as many as there were before."""
+        event_loop.pause(0)
+        joined = event_loop.Wakeup()
+        with self._lock:
+            is_small = len(self._waiting) < self._size_before
+            self._joined = joined if is_small else None
+        if is_small:
+            joined.wait(LINGER_SECONDS)
 
     def _settle(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
         """An answer for each request; a group that fails as a whole is tried one by one."""

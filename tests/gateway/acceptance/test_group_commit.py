@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.acceptance import group_commit
-from gateway.acceptance.group_commit import GROUP_MAX, LINGER_SECONDS, GroupCommit
+from gateway.acceptance.group_commit import GROUP_MAX, GroupCommit
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.support import PATIENCE_SECONDS, eventually, statements_of
+from tests.support import PATIENCE_SECONDS, statements_of
 
 ORDERS = 60
 
@@ -58,27 +58,22 @@ def test_concurrent_refusals_answer_their_own_orders(api: ApiHarness, client: Ap
     assert [outcome for outcome in outcomes if outcome[1] != cases[outcome[0]][1]] == []
 
 
-def test_a_group_waits_for_others_only_after_one_that_had_several(
+def test_a_group_waits_until_it_is_as_large_as_the_one_before(
     api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = client.wallet("1.00"), client.wallet()
     body = {"source": source, "target": target, "amount": "1.00", "currency": "EUR"}
-    waits, has_joined = [], threading.Event()
-
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        assert has_joined.wait(PATIENCE_SECONDS)
-
-    monkeypatch.setattr(group_commit.event_loop, "pause", wait)
-    waiting = api.app.extensions["gateway"].group_commit._waiting
-    with ThreadPoolExecutor(2) as pool:
-        answers = [pool.submit(client.order, "/v1/transfers", body) for _ in range(2)]
-        eventually(lambda: len(waiting) == 2)
-        has_joined.set()
-    statuses = [answer.result().status_code for answer in answers]
-    statuses += [client.order("/v1/transfers", body).status_code for _ in range(2)]
-    assert statuses == [202] * 4
-    assert waits == [0, LINGER_SECONDS, 0]
+    commit = api.app.extensions["gateway"].group_commit
+    sizes, settle = [], commit._settle
+    monkeypatch.setattr(commit, "_settle", lambda requests: sizes.append(len(requests)) or settle(requests))
+    monkeypatch.setattr(group_commit, "LINGER_SECONDS", PATIENCE_SECONDS)
+    commit._size_before = 3
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(client.order, "/v1/transfers", body) for _ in range(3)]
+    assert [answer.result().status_code for answer in answers] == [202] * 3
+    monkeypatch.setattr(group_commit, "LINGER_SECONDS", 0.0)
+    assert [client.order("/v1/transfers", body).status_code for _ in range(2)] == [202] * 2
+    assert (sizes, commit._size_before) == ([3, 1, 1], 1)
 
 
 def test_a_flush_is_bounded() -> None:
