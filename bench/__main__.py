@@ -168,16 +168,15 @@ def one_round(
     figures |= bench.reads()
     figures |= bench.bulks(merchant)
     figures["select"] = reference.select_per_second(bench.seconds)
-    running.processes["posting"].stop()
-    for peer in compared:  # before our own batches, whose vacuum and checkpoints they might pay for
-        figures[peer.name] = peer.per_second(bench.seconds)
-    spread = bench.posting_costs("posting, spread", our_world.spread(payments, chance))
-    figures |= {f"posting_spread_{name}": value for name, value in spread.items()}
-    figures["posting_spread"] = spread["per_second"]
-    figures["posting_hot_in"] = bench.posting("posting, into one", our_world.into_hot(payments, chance))
-    figures["posting_hot_out"] = bench.posting("posting, out of one", our_world.out_of_hot(payments, chance))
-    figures["posting_hot"] = min(figures["posting_hot_in"], figures["posting_hot_out"])
-    running.processes["posting"].start()
+    with running.posting_stopped():
+        for peer in compared:  # before our own batches, whose vacuum and checkpoints they might pay for
+            figures[peer.name] = peer.per_second(bench.seconds)
+        spread = bench.posting_costs("posting, spread", our_world.spread(payments, chance))
+        figures |= {f"posting_spread_{name}": value for name, value in spread.items()}
+        figures["posting_spread"] = spread["per_second"]
+        figures["posting_hot_in"] = bench.posting("posting, into one", our_world.into_hot(payments, chance))
+        figures["posting_hot_out"] = bench.posting("posting, out of one", our_world.out_of_hot(payments, chance))
+        figures["posting_hot"] = min(figures["posting_hot_in"], figures["posting_hot_out"])
     figures["tpcb"] = statistics.mean([before, reference.tpcb_per_second(bench.seconds)])
     return figures
 

@@ -64,9 +64,8 @@ def order(number: int) -> tuple[str, str]:
 def one_turn(bench: Bench, posting: int) -> dict[str, float]:
     """The figures of one product, at full load over HTTP and from a backlog of `posting` payments."""
     figures = bench.full_load(CONNECTIONS)
-    bench.stack.processes["posting"].stop()
-    costs = bench.posting_costs("posting", bench.world.spread(posting, bench.chance))
-    bench.stack.processes["posting"].start()
+    with bench.stack.posting_stopped():
+        costs = bench.posting_costs("posting", bench.world.spread(posting, bench.chance))
     world.submit(bench.stack.engine(settings.GATEWAY_ROLE), bench.world.spread(1, bench.chance))
     bench.wait_until_posted()  # by posters that are up: starting is not part of the next turn
     figures |= {f"posting_{name}": value for name, value in costs.items()}

@@ -99,6 +99,18 @@ class Stack(embedded.stack.Stack, Product):
         finally:
             self.restart_gateway(environ)
 
+    @contextmanager
+    def posting_stopped(self) -> Iterator[None]:
+        """Stop posting until the end of the block, and upkeep, which would go on to verify and sum up the last run."""
+        stopped = [self.processes[name] for name in ("posting", "upkeep")]
+        for process in stopped:
+            process.stop()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.start()
+
     def start_other(self, name: str, *argv: str, **environ: str) -> Process:
         """Start a program of the environment, in the checkout; it ends with the stack, if not before."""
         self.processes[name] = process = Process(
