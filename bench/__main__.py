@@ -83,7 +83,7 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         bench.posting("funding", bench.world.deposits())
         running.start_processes()
         compared = prepare(running, options.accounts) if options.peers else []
-        waits = Bench(running, bench.world, options.seconds, is_quick=options.quick, unchecked=bench.unchecked)
+        waits = Bench(running, bench.world, options.seconds, is_quick=options.quick)
         rounds, waiting_rounds = [], []
         for number in range(1, options.rounds + 1):
             if not options.only:
@@ -181,12 +181,12 @@ def one_round(
     return figures
 
 
-def people(running: Stack, accounts: int, database: str = stack.DATABASE) -> World:
+def people(running: Stack, accounts: int) -> World:
     """Create clients with accounts, and an ops user who deposits."""
-    with transaction(running.engine(settings.WORKER_ROLE, database)) as connection:
+    with transaction(running.engine(settings.WORKER_ROLE)) as connection:
         ops = world.newcomer(connection, "ops", user.Role.OPS)
         clients = [world.newcomer(connection, f"client{n}", user.Role.CLIENT) for n in range(CLIENTS)]
-    return world.make(running.engine(settings.GATEWAY_ROLE, database), clients, ops, accounts)
+    return world.make(running.engine(settings.GATEWAY_ROLE), clients, ops, accounts)
 
 
 def shop(running: Stack) -> User:
@@ -218,9 +218,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--posting", type=int, default=50_000, help="payments in the backlog for posting alone")
     parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
     parser.add_argument("--peers", action="store_true", help="measure other systems too: downloads django-hordak")
-    parser.add_argument("--long", dest="only", action="store_const", const="long", help="the same as --only long")
+    parser.add_argument(
+        "--long", dest="only", action="store_const", const="long", help="measure only payments after a long history"
+    )
     parser.add_argument("--history", type=int, default=1_000_000, help="payments of the long history")
-    parser.add_argument("--only", choices=["waiting", "pages", "long"], help="measure only that section")
+    parser.add_argument("--only", choices=["waiting", "pages"], help="measure only that section")
     parser.add_argument("--payments", type=int, default=1_000_000, help="payments in the database behind the pages")
     parser.add_argument("--waiters", type=int, default=1_000, help="requests held open on one gateway process")
     parser.add_argument("--against", metavar="REV", help="measure only this checkout beside another commit")

@@ -1,4 +1,4 @@
-"""Years of payments in minutes: a consistent history written set-based by the owner, for `--only long` and the pages.
+"""Years of payments in minutes: a consistent history written set-based by the owner, for `--long` and the pages.
 
 The transfers go round: the k-th moves 1.00 from account k mod n to account k+1 mod n. So the balance and the
 sequence number after each operation are known from k alone, and whole rounds leave every balance as it was.

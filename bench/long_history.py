@@ -78,7 +78,7 @@ def render(pairs: Sequence[Pair], payments: int, facts: Mapping[str, str], amiss
     """The section in Markdown."""
     parts = [
         LONG_HISTORY,
-        f"Rounds in one run: {len(pairs)} (`python -m bench --only long`), {payments:,} payments in the tables beside "
+        f"Rounds in one run: {len(pairs)} (`python -m bench --long`), {payments:,} payments in the tables beside "
         "none, each in a stack of its own. Ratios are taken within a round; the order changes with each.",
         table(["measured on", ""], [[name, value] for name, value in facts.items()]),
         table(

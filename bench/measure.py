@@ -17,7 +17,7 @@ from bench import bulk, load, world
 from bench.cost import Meter
 from bench.load import Outcome, Plan
 from bench.report import percentile, ratio
-from bench.stack import DATABASE, Product
+from bench.stack import Product
 from bench.world import User, World
 from models.payment import NewPayment
 from models.session import open_engine
@@ -56,8 +56,6 @@ class Bench:
     """A smoke test prepares fewer requests, and has the books checked once, after its last run."""
     checks_last: bool = False
     """The books are checked after the last run only: a long history takes minutes."""
-    unchecked: set[str] = field(default_factory=set)
-    """The databases whose books are still to be checked."""
 
     @property
     def requests(self) -> int:
@@ -111,20 +109,19 @@ class Bench:
         rates = {"bulk_accepted": lines / (answered - begun), "bulk": lines / (ended - begun)}
         return rates | {f"bulk_{name}": value for name, value in meter.per(lines, {"load": cpu}).items()}
 
-    def posting(self, run: str, payments: Sequence[NewPayment], database: str = DATABASE) -> float:
+    def posting(self, run: str, payments: Sequence[NewPayment]) -> float:
         """Payments per second that one poster posts from a backlog."""
-        return self.posting_costs(run, payments, database)["per_second"]
+        return self.posting_costs(run, payments)["per_second"]
 
-    def posting_costs(self, run: str, payments: Sequence[NewPayment], database: str = DATABASE) -> dict[str, float]:
+    def posting_costs(self, run: str, payments: Sequence[NewPayment]) -> dict[str, float]:
         """Payments per second that one poster posts from a backlog, and what each costs."""
-        gateway = self.stack.engine(settings.GATEWAY_ROLE, database)
-        world.submit(gateway, payments)
+        world.submit(self.stack.engine(settings.GATEWAY_ROLE), payments)
         with Meter(self.stack) as meter:
-            posted, seconds, cpu = self._apart(drain, self.stack.url_of(settings.WORKER_ROLE, database))
+            posted, seconds, cpu = self._apart(drain, self.stack.url_of(settings.WORKER_ROLE))
             meter.stop()
         if posted != len(payments):
             raise BenchError(f"{posted} payments were posted where {len(payments)} waited")
-        self.check_books(run, database)
+        self.check_books(run)
         costs = meter.per(posted, {"posting": cpu})
         return {"per_second": posted / seconds} | costs
 
@@ -135,23 +132,22 @@ class Bench:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             return pool.submit(function, *arguments).result()
 
-    def check_books(self, run: str, database: str = DATABASE) -> None:
+    def check_books(self, run: str) -> None:
         """The invariants, and that every payment whose time has come is COMPLETED and none parked."""
         if self.is_quick or self.checks_last:
             self.note(run, [])
-            self.unchecked.add(database)
         else:
-            self._check(run, database)
+            self._check(run)
 
     def check_unchecked(self) -> None:
-        """Check the books that were left for the end."""
-        while self.unchecked:
-            self._check("all runs", self.unchecked.pop())
+        """Check the books after the last run, if they were left for the end."""
+        if self.is_quick or self.checks_last:
+            self._check("all runs")
 
-    def _check(self, run: str, database: str) -> None:
-        with self.stack.engine(database=database).connect() as connection:
+    def _check(self, run: str) -> None:
+        with self.stack.engine().connect() as connection:
             rows = connection.execute(NOT_COMPLETED).all()
-        found = self.stack.violations(database)
+        found = self.stack.violations()
         self.note(run, found + [f"{count} payments {state}, parked: {parked}" for state, parked, count in rows])
 
     def wait_until_posted(self) -> None:

@@ -1,7 +1,6 @@
 """The product on durable servers of its own, with the controls that measurements need."""
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from sqlalchemy import Engine, NullPool, create_engine, make_url
+from sqlalchemy import Engine, NullPool, create_engine
 
 import database_urls
 import embedded.stack
@@ -23,7 +22,6 @@ from models.invariants import violations
 from models.session import open_engine
 
 PROGRAMS = Path(sys.executable).parent
-DATABASE = "payments"
 ENVIRON = {
     "LOG_LEVEL": "WARNING",
     "RATE_LIMIT_TOKEN": "500 per second",
@@ -56,14 +54,13 @@ class Product:
         host, _, port = self.bind.partition(":")
         return host, int(port)
 
-    def url_of(self, role: str | None = None, database: str = DATABASE) -> str:
+    def url_of(self, role: str | None = None) -> str:
         """The URL of the worker's or the gateway's role, or the owner's."""
-        url = make_url(self.database_url).set(database=database).render_as_string(hide_password=False)
-        return database_urls.as_role(url, role) if role else url
+        return database_urls.as_role(self.database_url, role) if role else self.database_url
 
-    def engine(self, role: str | None = None, database: str = DATABASE) -> Engine:
+    def engine(self, role: str | None = None) -> Engine:
         """An engine of that role, which keeps no connection."""
-        return open_engine(self.url_of(role, database), poolclass=NullPool, application="payments-bench")
+        return open_engine(self.url_of(role), poolclass=NullPool, application="payments-bench")
 
     def superuser_engine(self) -> Engine:
         """An engine of the database server's superuser, who may read the WAL; each statement is its own transaction."""
@@ -73,21 +70,14 @@ class Product:
         """CPU that each part has used until now."""
         raise NotImplementedError
 
-    def violations(self, database: str = DATABASE) -> list[str]:
+    def violations(self) -> list[str]:
         """The violated invariants."""
-        with self.engine(database=database).connect() as connection:
+        with self.engine().connect() as connection:
             return violations(connection)
 
 
 class Stack(embedded.stack.Stack, Product):
     """The embedded stack, whose posting can be stopped, and beside which other programs can be started."""
-
-    def migrate_database(self, database: str) -> None:
-        """Bring another database to the newest revision."""
-        environ = os.environ | {"DATABASE_URL": self.url_of(database=database)}
-        alembic = [PROGRAMS / "alembic", "upgrade", "head"]
-        subprocess.run(alembic, cwd=CHECKOUT, env=environ, check=True, capture_output=True)
-        history_chain.begin(self.engine(database=database))
 
     @contextmanager
     def one_gateway_process(self) -> Iterator[None]:

@@ -105,11 +105,10 @@ class GroupCommit:
     def _gather(self) -> None:
         """Let ready requests join, and wait a little for as many as there were before."""
         event_loop.pause(0)
-        joined = event_loop.Wakeup()
         with self._lock:
-            is_small = len(self._waiting) < self._size_before
-            self._joined = joined if is_small else None
-        if is_small:
+            joined = event_loop.Wakeup() if len(self._waiting) < self._size_before else None
+            self._joined = joined
+        if joined is not None:
             joined.wait(LINGER_SECONDS)
 
     def _settle(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
