@@ -26,13 +26,13 @@ LIBRARIES = (
     *("alembic.config", "argon2", "celery.app.amqp", "celery.app.log", "celery.app.trace", "celery.apps.beat"),
     *("celery.apps.worker", "celery.bin.beat", "celery.bin.celery", "celery.bin.worker", "celery.concurrency.prefork"),
     *("celery.concurrency.solo", "cryptography.hazmat.primitives.asymmetric.ed25519", "defusedxml.ElementTree"),
-    *("email_validator", "environs", "flask_cors", "flask_smorest", "greenlet", "gunicorn.app.wsgiapp"),
-    *("gunicorn.workers.gthread", "httptools", "httpx", "kombu.transport.redis", "limits.storage", "phonenumbers"),
-    *("schwifty", "sepaxml", "simple_websocket", "sqlalchemy.dialects.postgresql.psycopg2", "standardwebhooks"),
-    *("structlog", "text_unidecode", "uuid_utils.compat", "uvloop"),
+    *("email_validator", "environs", "flask_cors", "flask_smorest", "greenlet", "httptools", "httpx"),
+    *("kombu.transport.redis", "limits.storage", "phonenumbers", "schwifty", "sepaxml", "simple_websocket"),
+    *("sqlalchemy.dialects.postgresql.psycopg2", "standardwebhooks", "structlog", "text_unidecode"),
+    *("uuid_utils.compat", "uvloop"),
 )
 """What gateway and workers import: what both need is in memory once. Not prometheus_client, whose import reads the
-environment."""
+environment, nor gunicorn, whose import keeps the user that its workers are to run as: here root, there another."""
 
 TITLE_BYTES = 400
 """Room for the command line of a fork, which `ps` shows."""

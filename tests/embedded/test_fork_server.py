@@ -16,6 +16,18 @@ from embedded.process import Process
 from tests.faults.inject import is_running
 from tests.support import eventually
 
+ASKED = """
+import importlib, os
+asked = []
+for name in ("getuid", "geteuid", "getgid", "getegid"):
+    setattr(os, name, lambda name=name, real=getattr(os, name): asked.append(name) or real())
+from embedded.fork_server import LIBRARIES
+del asked[:]
+for library in LIBRARIES:
+    importlib.import_module(library)
+    assert not asked, (library, asked)
+"""
+
 ABOUT_ITSELF = """
 import ctypes, json, os, sys
 number = ctypes.c_int()
@@ -64,6 +76,11 @@ def test_its_exit_status_is_known(tmp_path: Path, code: str, status: int):
     process.start()
     eventually(lambda: not process.is_alive, message="it ends")
     assert (process.status, process.status) == (status, status)
+
+
+def test_no_library_asks_as_which_user_it_is_imported():
+    """Its answer would be the server's: gunicorn could not start under root, where a fork runs as another user."""
+    subprocess.run([sys.executable, "-c", ASKED], check=True, cwd=CHECKOUT)
 
 
 def test_a_new_server_follows_one_that_was_killed_with_its_forks(tmp_path: Path):
