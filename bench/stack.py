@@ -24,11 +24,11 @@ from models.session import open_engine
 PROGRAMS = Path(sys.executable).parent
 ENVIRON = {
     "LOG_LEVEL": "WARNING",
-    "RATE_LIMIT_TOKEN": "500 per second",
-    "RATE_LIMIT_ADDRESS": "10000 per second",
+    "RATE_LIMIT_TOKEN": "2000 per second",
+    "RATE_LIMIT_ADDRESS": "20000 per second",
 }
 """The environment of every process. The limits refuse no request: all load comes from one address, with twenty tokens.
-But they are low enough that the gateway still counts in Redis."""
+Each process counts, and asks Redis above a tenth of them."""
 
 FORK_SERVER = "fork server"
 """What the embedded stack's processes share memory with; elsewhere each has its libraries to itself."""

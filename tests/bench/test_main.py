@@ -23,7 +23,7 @@ def quick_run(report: Path, *arguments: str) -> str:
         text=True,
         timeout=900,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr + done.stdout
     return report.read_text()
 
 

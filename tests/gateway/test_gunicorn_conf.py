@@ -142,7 +142,8 @@ def test_n68_every_line_of_the_log_is_one_object_without_secrets(served: Served)
 )
 def test_it_does_not_start_without_what_it_needs(missing: str, said: str, tmp_path: Path) -> None:
     needed = {"SECRET_KEY": SECRET_KEY, "SECOND_FACTOR_KEYS": SECOND_FACTOR_KEY}
-    environment = {**os.environ, "GATEWAY_DATABASE_URL": "postgresql://x@/x", **needed, missing: ""}
+    urls = {"WORKER_DATABASE_URL": "postgresql://x@/x", "GATEWAY_DATABASE_URL": "postgresql://x@/x"}
+    environment = {**os.environ, **urls, **needed, missing: ""}
     environment["GATEWAY_BIND"] = f"127.0.0.1:{free_port()}"
     done = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
