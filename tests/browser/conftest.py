@@ -48,8 +48,11 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     def note(self, message: ConsoleMessage) -> None:
-        """Keep what the browser says, but not that a page itself has the status of an error: tests look at that."""
-        if not message.text.startswith("Failed to load resource") or "/pages/" in message.location["url"]:
+        """Keep what the browser says, but neither that a page itself has the status of an error, which tests look at,
+        nor that a test was in a field before the page could put it into the first one."""
+        if message.text.startswith("Failed to load resource") and "/pages/" not in message.location["url"]:
+            return
+        if not message.text.startswith("Autofocus processing was blocked"):
             self.complaints.append(message.text)
 
     def close(self) -> None:
