@@ -28,7 +28,8 @@ SEND_SECONDS_MAX = 30.0
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES_MAX = 1024 * 1024
-"""After a refusal this much of the remaining input is read: closing at once would discard the response."""
+"""After a refusal this much of the remaining input is read: closing at once would discard the response. A client
+without a request has the same time for its last one when the process ends."""
 
 QUEUED_MAX = 16
 """Requests that wait for the answer before theirs; then no more is read."""
@@ -148,10 +149,8 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def stop(self) -> None:
-        """Close it, if nothing is requested; else that is its last answer, and what is missing of it must come soon."""
-        if not self._is_answering and self._reader.incoming is None:
-            self._transport.close()
-        elif not self._is_answering:
+        """Let what is being answered be the last; else one more request may come soon, as the client knows nothing."""
+        if not self._is_answering:
             self._expires_at = min(self._expires_at, self._server.loop.time() + LINGER_SECONDS)
 
     # What the application asks for, in its thread:

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -89,15 +91,27 @@ class Worker(BaseWorker):
         self.connections.discard(connection)
 
     async def _stop(self) -> None:
-        """Answer what was requested, as fast as can be."""
+        """Answer what was requested, as fast as can be; who connects from now on is refused at once."""
         self.is_stopping = True
         self._stop_accepting()
+        for client in self._last_clients():
+            await self.loop.connect_accepted_socket(partial(Connection, self), client)
         self.wsgi.extensions["gateway"].waiters.close()
         while self.connections:
             for connection in list(self.connections):
                 connection.stop()
             await asyncio.sleep(0.02)
             self._tick()
+
+    def _last_clients(self) -> list[socket.socket]:
+        """Close the listening sockets; returns those that had connected already: the kernel would reset them."""
+        clients = []
+        for listener in self.sockets:
+            with suppress(OSError):  # no more of them, or no descriptor for more
+                while True:
+                    clients.append(listener.sock.accept()[0])
+            listener.sock.close()
+        return clients
 
     def _tick(self) -> None:
         self.notify()
