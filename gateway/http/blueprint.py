@@ -45,6 +45,10 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = StrictParser()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(_keep_parameters)
+
     def response(self, status_code: int, schema: type[ma.Schema] | None = None, **kwargs: Any) -> Callable[..., Any]:
         """Decorator for a view that returns a Response, or a JSON-serializable body, headers and optionally a status.
 
@@ -77,6 +81,14 @@ class Blueprint(flask_smorest.Blueprint):
     def register_views_in_doc(self, api: "Api", *args: Any, **kwargs: Any) -> None:
         """Defer the description of the views until the document is needed; a command needs none."""
         api.undescribed.append(partial(super().register_views_in_doc, api, *args, **kwargs))
+
+
+def _keep_parameters(document: Body, declared: Body, **_: Any) -> Body:
+    """Keep the parameters of `arguments` beside those of `doc`, which would replace them."""
+    manual = declared.get("manual_doc", {})
+    if "parameters" in manual:
+        manual["parameters"] = [*document.get("parameters", ()), *manual["parameters"]]
+    return document
 
 
 class Api(flask_smorest.Api):

@@ -10,6 +10,7 @@ import marshmallow as ma
 import pytest
 from jsonschema import Draft202012Validator
 
+from gateway.events.schemas import EventQuery
 from gateway.http.errors import PROBLEMS
 from gateway.http.fields import Input
 from gateway.http.openapi import operations
@@ -193,3 +194,8 @@ def test_lists_answer_in_media_types_of_their_own(document: dict[str, Any]) -> N
     assert content["text/csv"]["schema"]["type"] == content["application/x-ndjson"]["schema"]["type"] == "string"
     assert content["text/csv"]["example"].startswith("id,type,state,source_wallet,")
     assert json.loads(content["application/x-ndjson"]["example"])["type"] == "charge"
+
+
+def test_the_feed_has_its_query_beside_its_header(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/v1/events"]["get"]["parameters"]
+    assert [parameter["name"] for parameter in parameters] == [*EventQuery._declared_fields, "Last-Event-ID"]
