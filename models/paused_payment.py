@@ -22,11 +22,8 @@ CLAIM = PreparedStatement(
     f"""{CLAIMED}, CASE WHEN expires_at <= statement_timestamp() THEN 'expire' END, NULL, NULL, false,
        (SELECT array_agg(ARRAY[q.id::text, q.type, q.merchant_id::text, q.currency, {IS_OVER}::text] ORDER BY q.id)
         FROM pauses q WHERE q.released_at IS NULL AND q.rail IS NULL)
-FROM payments p
-WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= statement_timestamp()
+FROM claim_due(%(limit)s) p
 ORDER BY p.due_at, p.id
-LIMIT %(limit)s
-FOR NO KEY UPDATE SKIP LOCKED
 """,
 )
 """The pauses, read once a statement, are in each row: a query of their own would cost every batch a round trip."""

@@ -202,7 +202,7 @@ COLUMN_RIGHTS = {
 }
 FUNCTION_RIGHTS = {
     "payments_gateway": {"uuid_floor"},
-    "payments_worker": {"uuid_floor", "ensure_partitions", "ledger_batch_hash", "ledger_genesis_root"},
+    "payments_worker": {"uuid_floor", "claim_due", "ensure_partitions", "ledger_batch_hash", "ledger_genesis_root"},
 }
 SCHEMA = "public"
 ROLES = pytest.mark.parametrize("role", ["payments_worker", "payments_gateway"])
