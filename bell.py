@@ -97,6 +97,8 @@ def ring(request_id: str | None = None, task: str = POST) -> None:
 
 
 _publishing: Connection | None = None
+_publishing_lock = threading.Lock()
+"""Tasks of different queues, beat and each bell are threads of their own."""
 
 
 def publish(request_id: str | None = None, task: str = POST) -> None:
@@ -105,23 +107,24 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
     Raises BrokerUnavailable after a second at the most.
     """
     global _publishing  # noqa: PLW0603 - one connection a process, replaced when it breaks
-    try:
-        if _publishing is None:
-            _publishing = app.connection_for_write()
-            _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
-        client: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
-        queue = QUEUE_OF[task]
-        waiting = client.lrange(queue, 0, WAITING_MAX[queue] - 1)
-        is_needed = not any(f'"{task}"'.encode() in message for message in waiting)
-        if is_needed:
-            app.send_task(task, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
-        _count(task, "sent" if is_needed else "doubled")
-    except (OperationalError, RedisError, OSError) as error:
-        _count(task, "failed")
-        broken, _publishing = _publishing, None
-        if broken is not None:
-            broken.release()
-        raise BrokerUnavailable(str(error)) from error
+    with _publishing_lock:
+        try:
+            if _publishing is None:
+                _publishing = app.connection_for_write()
+                _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
+            client: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
+            queue = QUEUE_OF[task]
+            waiting = client.lrange(queue, 0, WAITING_MAX[queue] - 1)
+            is_needed = not any(f'"{task}"'.encode() in message for message in waiting)
+            if is_needed:
+                app.send_task(task, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
+            _count(task, "sent" if is_needed else "doubled")
+        except (OperationalError, RedisError, OSError) as error:
+            _count(task, "failed")
+            broken, _publishing = _publishing, None
+            if broken is not None:
+                broken.release()
+            raise BrokerUnavailable(str(error)) from error
 
 
 def _count(task: str, result: str) -> None:

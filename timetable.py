@@ -49,6 +49,8 @@ class MonotonicScheduler(Scheduler):
             log.debug("sent", task=entry.task)
         except BrokerUnavailable as error:
             log.warning("not sent, the broker is unavailable", task=entry.task, error=str(error))
+        except Exception:  # in a worker beat is a thread, which nobody would start again
+            log.exception("not sent", task=entry.task)
 
     def _when(self, entry: ScheduleEntry, next_time_to_run: float, mktime: object = None) -> float:  # noqa: ARG002 - as above
         return time.monotonic() + (next_time_to_run or 0)

@@ -91,7 +91,7 @@ def test_rule_5_a_message_is_a_bell_and_carries_nothing():
 
 
 def _is_task(function: ast.FunctionDef) -> bool:
-    return any(ast.unparse(decorator).startswith("app.task") for decorator in function.decorator_list)
+    return any(ast.unparse(decorator).startswith("_exclusive(") for decorator in function.decorator_list)
 
 
 def test_rule_6_locks_are_weak_and_taken_in_order():

@@ -2,7 +2,9 @@
 
 import gc
 
+from celery import beat
 from celery.apps import worker as program
+from celery.concurrency.thread import TaskPool as Threads
 from celery.signals import celeryd_init, worker_init, worker_process_init, worker_ready, worker_shutdown
 from celery.worker import WorkController
 
@@ -18,6 +20,8 @@ SILENT_PERIODS = 3
 FREQUENT_SECONDS = 60.0
 """Tasks sent more often than this are run by the worker itself after a sweep's silence at most."""
 
+beat._Process = None  # beat within a worker (--beat) is a thread: a process takes 30 MB
+
 
 @celeryd_init.connect
 def _log_plain_output(instance: object, **_: object) -> None:
@@ -31,18 +35,24 @@ def _preflight(sender: WorkController, **_: object) -> None:
     process.bound_statements()
     process.worker_name = sender.hostname
     process.preflight(rails=RAILS in app.amqp.queues.consume_from)
+    if issubclass(sender.pool_cls, Threads):
+        worker_process_init.send(sender=sender.hostname)  # as the other pools do
 
 
 @worker_process_init.connect
 def _drop_inherited_connections(**_: object) -> None:
     process.forget_connections()
+    process.engine()  # one for all threads
 
 
 @worker_process_init.connect
 def _start_own_clock(**_: object) -> None:
     """Let each task process run the tasks of its queues by its own clock when no bells arrive."""
-    tasks = {task for task, queue in QUEUE_OF.items() if queue in app.amqp.queues.consume_from}
-    task_loop.run_overdue_tasks({task: (app.tasks[task], silence_seconds(task)) for task in tasks})
+    queues: dict[str, dict[str, task_loop.Task]] = {queue: {} for queue in app.amqp.queues.consume_from}
+    for task, queue in QUEUE_OF.items():
+        if queue in queues:
+            queues[queue][task] = app.tasks[task], silence_seconds(task)
+    task_loop.run_overdue_tasks(queues)
 
 
 def silence_seconds(task: str) -> float:

@@ -17,7 +17,6 @@ from workers.task_loop import STUCK_STATUS, TaskLock
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_loop, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(task_loop, "task_lock", TaskLock())
 
 
 class Served:
@@ -27,6 +26,7 @@ class Served:
         """Ends the thread: it outlives every Exception."""
 
     def __init__(self) -> None:
+        self.lock = TaskLock()
         self.done = 0
         self.is_over = False
         self.fails = 0
@@ -34,7 +34,7 @@ class Served:
     def __call__(self) -> None:
         if self.is_over:
             raise Served.Over
-        with task_loop.task_lock.hold("task"):
+        with self.lock.hold("task"):
             self.done += 1
         if self.fails:
             self.fails -= 1
@@ -47,7 +47,7 @@ class Served:
 
     def _serve(self, silence_seconds: float) -> None:
         try:
-            task_loop._serve(task_loop.task_lock, {"task": (self, silence_seconds)})
+            task_loop._serve(self.lock, {"task": (self, silence_seconds)})
         except Served.Over:
             return
 
@@ -103,29 +103,59 @@ def test_tasks_run_one_at_a_time() -> None:
     assert lock.under_way() == (2, None)
 
 
+def test_task_that_waits_already_is_not_waited_for_twice() -> None:
+    """A thread runs a task, one waits with it: of whoever else comes with it, only those with another task wait."""
+    lock, may_go, ran = TaskLock(), threading.Event(), []
+
+    def run(task: str) -> None:
+        with lock.hold(task) as has_turn:
+            may_go.wait(PATIENCE_SECONDS)
+            if has_turn:
+                ran.append(task)
+
+    threads = [threading.Thread(target=run, args=(task,)) for task in ("first", "first", "second")]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: lock._waiting.keys() == {"first", "second"})
+    for task in ("first", "second"):
+        with lock.hold(task) as has_turn:
+            assert not has_turn
+    may_go.set()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+    assert sorted(ran) == ["first", "first", "second"]
+    with lock.hold("first") as has_turn:
+        assert has_turn
+
+
 STUCK = """
 import threading
 from workers import task_loop
 task_loop.LOOK_SECONDS, task_loop.STUCK_SECONDS = 0.01, 0.1
-threading.Thread(target=task_loop._watch, args=(task_loop.task_lock, 10), daemon=True).start()
-with task_loop.task_lock.hold("stuck"):
+lock = task_loop.TaskLock()
+threading.Thread(target=task_loop._watch, args=([lock], 10), daemon=True).start()
+with lock.hold("stuck"):
     threading.Event().wait()
 """
 
 
 def test_process_stuck_in_a_task_ends() -> None:
-    done = subprocess.run([sys.executable, "-c", STUCK], cwd=CHECKOUT, timeout=PATIENCE_SECONDS * 2, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK], cwd=CHECKOUT, timeout=PATIENCE_SECONDS * 2, check=False, capture_output=True
+    )
     assert done.returncode == STUCK_STATUS
+    assert b"threading.Event().wait()" in done.stdout or b"in wait" in done.stdout, "it says where"
 
 
 BUSY = """
 import threading
 from workers import task_loop
 task_loop.LOOK_SECONDS = 0.001
-watch = threading.Thread(target=task_loop._watch, args=(task_loop.task_lock, 100), daemon=True)
+lock = task_loop.TaskLock()
+watch = threading.Thread(target=task_loop._watch, args=([lock], 100), daemon=True)
 watch.start()
 for _ in range(300):
-    with task_loop.task_lock.hold("short"):
+    with lock.hold("short"):
         threading.Event().wait(0.002)
 """
 

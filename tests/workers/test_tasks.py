@@ -7,11 +7,9 @@ import pytest
 import redis
 import structlog
 from celery import Task
-from celery.signals import worker_process_init
 from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
-import settings
 from models import confirmation, heartbeat, payment_command, user, webhook_queue
 from models.audit import Actor
 from models.payout import Payout
@@ -25,7 +23,6 @@ from workers.onboarding import Onboarding
 from workers.posting.poster import Poster
 from workers.rails.base import PayoutAnswer, PayoutState
 from workers.rails.payouts import PayoutSender
-from workers.signals import _drop_inherited_connections
 from workers.webhooks.dispatcher import Dispatcher
 from workers.webhooks.sender import WebhookCall
 
@@ -114,6 +111,7 @@ def test_sweep_finds_the_oldest_payment(books: Books, bells: redis.Redis, waitin
         assert connection.exec_driver_sql("SELECT count(*) FROM backlog_samples").scalar_one() == 0
 
 
+@pytest.mark.own_books
 @pytest.mark.parametrize("task", [tasks.heartbeat, tasks.post, tasks.instruct])
 def test_worker_that_completes_tasks_has_a_heartbeat(books: Books, task: Task) -> None:
     for _ in range(2):
@@ -126,13 +124,19 @@ def test_worker_that_completes_tasks_has_a_heartbeat(books: Books, task: Task) -
 
 
 @pytest.mark.own_books
-def test_worker_without_messages_is_alive_but_not_heard(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "worker_name", "upkeep@a")
-    tasks.heartbeat()
+@pytest.mark.parametrize(
+    ("worker", "names"), [("upkeep@a", ["upkeep@a"]), ("housekeeping@a", ["posting@a", "rails@a", "upkeep@a"])]
+)
+def test_worker_without_messages_is_alive_but_not_heard(
+    books: Books, monkeypatch: pytest.MonkeyPatch, worker: str, names: list[str]
+) -> None:
+    """One of several queues has a heartbeat for each."""
+    monkeypatch.setattr(process, "worker_name", worker)
+    for task in (tasks.heartbeat, tasks.post, tasks.instruct):
+        task()
     with transaction(books.worker) as connection:
-        assert [(beat.name, beat.is_fresh, beat.hears) for beat in heartbeat.recent(connection)] == [
-            ("upkeep@a", True, False)
-        ]
+        seen = [(beat.name, beat.is_fresh, beat.hears) for beat in heartbeat.recent(connection)]
+    assert seen == [(name, True, False) for name in names]
 
 
 @pytest.mark.own_books
@@ -269,27 +273,6 @@ def test_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> No
         payment_command.order_retries(connection, [command], Actor(books.user("ops")), "mended")
     run(tasks.sweep)
     assert bells.llen("payments") == 1
-
-
-def test_forked_child_drops_the_connections_of_its_parent(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv("WORKER_DATABASE_URL", books.database.worker)
-    settings.load.cache_clear()
-    process.forget_connections()
-    parents = process.engine()
-    works_for_parent = [process.poster(), process.onboarding(), process.mail_sender()]
-    with transaction(parents) as connection:
-        parents_pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-    assert _drop_inherited_connections in [receiver() for _, receiver in worker_process_init.receivers]
-    _drop_inherited_connections()
-    with transaction(process.engine()) as connection:
-        assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != parents_pid
-    workers = [process.poster(), process.onboarding(), process.mail_sender()]
-    assert all(worker.engine is process.engine() for worker in workers)
-    assert all(worker.engine is parents for worker in works_for_parent)
-    process.engine().dispose()
-    process.forget_connections()
-    settings.load.cache_clear()
 
 
 def test_long_cleanup_leaves_time_for_other_tasks(bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
