@@ -18,21 +18,32 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from embedded.identity import Identity
 
 LIBRARIES = (
-    *("alembic.config", "argon2", "celery.app.amqp", "celery.app.log", "celery.app.trace", "celery.apps.beat"),
+    *("anyio", "argon2", "celery.app.amqp", "celery.app.log", "celery.app.trace", "celery.apps.beat"),
     *("celery.apps.worker", "celery.bin.beat", "celery.bin.celery", "celery.bin.worker", "celery.concurrency.prefork"),
-    *("celery.concurrency.solo", "cryptography.hazmat.primitives.asymmetric.ed25519", "defusedxml.ElementTree"),
-    *("email_validator", "environs", "flask_cors", "flask_smorest", "greenlet", "httptools", "httpx"),
-    *("kombu.transport.redis", "limits.storage", "phonenumbers", "schwifty", "sepaxml", "simple_websocket"),
-    *("sqlalchemy.dialects.postgresql.psycopg2", "standardwebhooks", "structlog", "text_unidecode"),
-    *("uuid_utils.compat", "uvloop"),
+    *("celery.concurrency.solo", "celery.concurrency.thread", "cryptography.fernet"),
+    *("cryptography.hazmat.primitives.asymmetric.ed25519", "defusedxml.ElementTree", "email.policy"),
+    *("email_validator", "environs", "flask_cors", "flask_smorest", "greenlet", "gzip", "httpcore", "httptools"),
+    *("httpx", "kombu.transport.redis", "limits.storage", "phonenumbers", "psycopg2.errors", "psycopg2.extras"),
+    *("pyotp", "schwifty", "segno", "simple_websocket", "smtplib", "sqlalchemy.dialects.postgresql.psycopg2"),
+    *("standardwebhooks", "structlog", "uuid_utils.compat", "uvloop", "wsgiref.simple_server"),
 )
 """What gateway and workers import: what both need is in memory once. Not prometheus_client, whose import reads the
-environment, nor gunicorn, whose import keeps the user that its workers are to run as: here root, there another."""
+environment, nor gunicorn, whose import keeps the user that its workers are to run as: here root, there another. Nor
+alembic, sepaxml and text_unidecode, megabytes that are needed for a moment or never."""
+
+UNWANTED = ("click_repl", "opentelemetry", "pygments", "rich")
+"""What libraries import if it is installed, and no server needs: megabytes, too. A process that does need it
+imports it by itself."""
+
+INHERITED = ("PYTHON", "LC_", "LANG", "MALLOC_")
+ALLOCATION = {"MALLOC_ARENA_MAX": "1"}
+"""Of glibc: one heap for all threads, which allocate one after the other anyway, and not one for each."""
 
 TITLE_BYTES = 400
 """Room for the command line of a fork, which `ps` shows."""
@@ -78,7 +89,7 @@ class ForkServer:
                     *(str(theirs.fileno()), str(os.getpid()), " " * TITLE_BYTES),
                 ],
                 cwd=Path(__file__).parent.parent,
-                env={name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "LC_", "LANG"))},
+                env=ALLOCATION | {name: value for name, value in os.environ.items() if name.startswith(INHERITED)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
@@ -236,12 +247,22 @@ def _show(argv: list[str]) -> None:
     ctypes.memmove(start, title.ljust(end - start, b"\0"), end - start)
 
 
+def load() -> None:
+    """Import the libraries, as if what is unwanted were not installed."""
+    sys.modules |= dict.fromkeys(UNWANTED)  # type: ignore[arg-type]  # None: it cannot be imported
+    sys.modules["click_repl"] = repl = ModuleType("click_repl")  # Celery insists
+    repl.register_repl = lambda *_: None  # type: ignore[attr-defined]
+    for library in LIBRARIES:
+        import_module(library)
+    for name in UNWANTED:
+        del sys.modules[name]
+
+
 def main(descriptor: str, parent: str) -> None:
     """Import the libraries, serve, and in each fork run the module that is wanted."""
     die_with(int(parent), signal.SIGKILL)
     with socket.socket(fileno=int(descriptor)) as control:
-        for library in LIBRARIES:
-            import_module(library)
+        load()
         gc.freeze()  # a collection would copy the memory that is shared
         request, *descriptors = serve(control)
     sys.argv = become(request, descriptors)

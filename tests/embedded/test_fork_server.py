@@ -28,6 +28,16 @@ for library in LIBRARIES:
     assert not asked, (library, asked)
 """
 
+UNWANTED = """
+import sys
+from embedded import fork_server
+fork_server.load()
+assert {name.partition(".")[0] for name in sys.modules} & {*fork_server.UNWANTED} == set()
+import rich.console
+import click_repl
+assert click_repl.__file__
+"""
+
 ABOUT_ITSELF = """
 import ctypes, json, os, sys
 number = ctypes.c_int()
@@ -81,6 +91,13 @@ def test_its_exit_status_is_known(tmp_path: Path, code: str, status: int):
 def test_no_library_asks_as_which_user_it_is_imported():
     """Its answer would be the server's: gunicorn could not start under root, where a fork runs as another user."""
     subprocess.run([sys.executable, "-c", ASKED], check=True, cwd=CHECKOUT)
+
+
+def test_what_is_unwanted_is_not_loaded_but_can_be():
+    done = subprocess.run(
+        [sys.executable, "-c", UNWANTED], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_new_server_follows_one_that_was_killed_with_its_forks(tmp_path: Path):
