@@ -28,7 +28,10 @@ PRODUCT = (
     "tracing.py",
     "wsgi.py",
 )
-REST = ("migrations", "embedded", "bench", "deploy")
+REST = ("migrations", "embedded", "bench", "deploy", "clients")
+CLIENT = CHECKOUT / "clients" / "python" / "src" / "payments_client"
+GENERATED = [CLIENT / name for name in ("_async_resources.py", "_resources.py", "_routes.py", "inputs.py", "models.py")]
+"""Files that clients/python/generator writes."""
 ROUTES = sorted([*(CHECKOUT / "gateway").rglob("*routes.py"), CHECKOUT / "gateway/docs.py"])
 SQL = sorted((CHECKOUT / "migrations" / "sql").rglob("*.sql"))
 DOCS = [*sorted(CHECKOUT.glob("*.md")), *sorted((CHECKOUT / "docs").rglob("*.md"))]

@@ -18,7 +18,7 @@ from models.user import Role
 from tests.source_files import DOCS, PRODUCT, REST, SQL, calls, name_of, sources, tree
 from workers.cli.app import app
 
-FOLDERS = "gateway|workers|models|migrations|embedded|bench|deploy|docs|tests"
+FOLDERS = "gateway|workers|models|migrations|embedded|bench|deploy|docs|tests|clients"
 SUFFIXES = "py|md|sql|sh|c|toml|json|ya?ml|html|acl|mako"
 PATH = re.compile(
     rf"(?<![\w/.:$-])((?:{FOLDERS})/[\w/.*-]*\.(?:{SUFFIXES})|(?:{FOLDERS})/(?:[\w-]+/)*(?=`)"

@@ -62,11 +62,11 @@ def test_typescript_is_strict_and_charges(served: Served, shop: ApiUser, wallet:
 
 
 @pytest.fixture(scope="module")
-def payments_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def generated_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The package that openapi-python-client makes; it warns of nothing."""
     folder = tmp_path_factory.mktemp("python")
     command = ["-m", "openapi_python_client", "generate", "--path", DOCUMENT, "--meta", "none", "--fail-on-warning"]
-    where = ["--config", node.HERE / "python-client.yaml", "--output-path", folder / "payments_client"]
+    where = ["--config", node.HERE / "python-client.yaml", "--output-path", folder / "generated_client"]
     done = subprocess.run([sys.executable, *command, *where], check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     sys.path.insert(0, str(folder))
@@ -74,11 +74,11 @@ def payments_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     sys.path.remove(str(folder))
 
 
-def test_python_charges(served: Served, shop: ApiUser, wallet: str, payments_client: Any) -> None:
-    package = payments_client("payments_client")
-    models = payments_client("payments_client.models")
-    create_charge = payments_client("payments_client.api.orders.create_charge")
-    get_payment = payments_client("payments_client.api.payments.get_payment")
+def test_python_charges(served: Served, shop: ApiUser, wallet: str, generated_client: Any) -> None:
+    package = generated_client("generated_client")
+    models = generated_client("generated_client.models")
+    create_charge = generated_client("generated_client.api.orders.create_charge")
+    get_payment = generated_client("generated_client.api.payments.get_payment")
     client = package.AuthenticatedClient(base_url=f"http://127.0.0.1:{served.port}", token=shop.token)
     order = models.ChargeInput(
         wallet=wallet, amount="12.50", currency="EUR", summary="Coffee beans", reference="by-python"
