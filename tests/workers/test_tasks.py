@@ -125,18 +125,18 @@ def test_worker_that_completes_tasks_has_a_heartbeat(books: Books, task: Task) -
 
 @pytest.mark.own_books
 @pytest.mark.parametrize(
-    ("worker", "names"), [("upkeep@a", ["upkeep@a"]), ("housekeeping@a", ["posting@a", "rails@a", "upkeep@a"])]
+    ("name", "names"), [("upkeep@a", ["upkeep@a"]), ("housekeeping@a", ["posting@a", "rails@a", "upkeep@a"])]
 )
 def test_worker_without_messages_is_alive_but_not_heard(
-    books: Books, monkeypatch: pytest.MonkeyPatch, worker: str, names: list[str]
+    books: Books, monkeypatch: pytest.MonkeyPatch, name: str, names: list[str]
 ) -> None:
     """One of several queues has a heartbeat for each."""
-    monkeypatch.setattr(process, "worker_name", worker)
+    monkeypatch.setattr(process, "worker_name", name)
     for task in (tasks.heartbeat, tasks.post, tasks.instruct):
         task()
     with transaction(books.worker) as connection:
         seen = [(beat.name, beat.is_fresh, beat.hears) for beat in heartbeat.recent(connection)]
-    assert seen == [(name, True, False) for name in names]
+    assert seen == [(each, True, False) for each in names]
 
 
 @pytest.mark.own_books
