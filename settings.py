@@ -104,6 +104,7 @@ class Settings:
     allowed_origins: tuple[str, ...]
     """Web origins whose pages may call the API; none by default."""
     hold_ttl_hours: int
+    posting_lanes: int
     """Duration of the hold of a charge that is captured later."""
     refunds_commission: bool
     """Whether a refund gives the merchant back its part of the commission."""
@@ -193,6 +194,7 @@ def load() -> Settings:
         allowed_hosts=_words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", r"\*|[A-Za-z0-9.\-_:\[\]]+"),
         allowed_origins=_words(env, "ALLOWED_ORIGINS", "", r"https?://[A-Za-z0-9.\-\[\]]+(:\d+)?"),
         hold_ttl_hours=env.int("HOLD_TTL_HOURS", 7 * 24, validate=Range(1, 24 * 31)),
+        posting_lanes=env.int("POSTING_LANES", 2, validate=Range(1, 4)),
         refunds_commission=env.bool("REFUNDS_COMMISSION", True),
         quote_ttl_seconds=env.int("QUOTE_TTL_SECONDS", 60, validate=Range(1, 3600)),
         webhook_http=env.bool("WEBHOOK_HTTP", False),

@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 import settings
 from bench import (
     compare,
+    lanes,
     long_history,
     pages,
     pages_report,
@@ -69,7 +70,7 @@ def chosen(options: argparse.Namespace) -> Callable[[argparse.Namespace], tuple[
     """What is measured."""
     if options.against:
         return compare.compare
-    return {"pages": measure_pages, "long": measure_long}.get(options.only, measure)
+    return {"pages": measure_pages, "long": measure_long, "lanes": measure_lanes}.get(options.only, measure)
 
 
 def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
@@ -108,6 +109,19 @@ def measure_pages(options: argparse.Namespace) -> tuple[str, dict[str, list[str]
         running.start_processes()
         page = read_pages(running, bench, options, circumstances(running, options))
         return page, bench.amiss
+
+
+def measure_lanes(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
+    """Measure posting on one connection and on several; returns the section, and the errors found."""
+    with stack.running() as running:
+        bench = Bench(running, people(running, options.accounts), options.seconds, is_quick=options.quick)
+        till = lanes.prepare(bench)
+        rounds = []
+        for number in range(1, options.rounds + 1):
+            rounds.append(lanes.one_round(bench, till, options.posting, number))
+            say_round(number, rounds[-1])
+        bench.check_unchecked()
+        return lanes.render(rounds, circumstances(running, options), bench.amiss), bench.amiss
 
 
 def measure_long(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
@@ -222,7 +236,7 @@ def arguments() -> argparse.Namespace:
         "--long", dest="only", action="store_const", const="long", help="measure only payments after a long history"
     )
     parser.add_argument("--history", type=int, default=1_000_000, help="payments of the long history")
-    parser.add_argument("--only", choices=["waiting", "pages"], help="measure only that section")
+    parser.add_argument("--only", choices=["waiting", "pages", "lanes"], help="measure only that section")
     parser.add_argument("--payments", type=int, default=1_000_000, help="payments in the database behind the pages")
     parser.add_argument("--waiters", type=int, default=1_000, help="requests held open on one gateway process")
     parser.add_argument("--against", metavar="REV", help="measure only this checkout beside another commit")

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from bench import history_chain
 from bench.world import CURRENCY, DEPOSIT_MINOR, FINGERPRINT, TRANSFER_MINOR, World
-from models import ledger, pg_arrays
+from models import pg_arrays, posting_lock
 
 CHUNK = 200_000
 """Payments per transaction."""
@@ -57,7 +57,7 @@ def write(
     }
     for first in range(0, total, CHUNK):
         with owner.begin() as connection:
-            ledger.acquire_posting_lock(connection)
+            posting_lock.acquire(connection)
             span = {"first": first, "last": min(first + CHUNK, total) - 1}
             connection.execute(MAKE_CHUNK, known | span)
             failures = (FAILURES,) if with_failures else ()

@@ -21,7 +21,7 @@ from bench.stack import Product
 from bench.world import User, World
 from models.payment import NewPayment
 from models.session import open_engine
-from workers.posting.poster import Poster
+from workers.posting.poster import LANES, Poster
 
 T = TypeVar("T")
 
@@ -113,11 +113,11 @@ class Bench:
         """Payments per second that one poster posts from a backlog."""
         return self.posting_costs(run, payments)["per_second"]
 
-    def posting_costs(self, run: str, payments: Sequence[NewPayment]) -> dict[str, float]:
+    def posting_costs(self, run: str, payments: Sequence[NewPayment], lanes: int = LANES) -> dict[str, float]:
         """Payments per second that one poster posts from a backlog, and what each costs."""
         world.submit(self.stack.engine(settings.GATEWAY_ROLE), payments)
         with Meter(self.stack) as meter:
-            posted, seconds, cpu = self._apart(drain, self.stack.url_of(settings.WORKER_ROLE))
+            posted, seconds, cpu = self._apart(drain, self.stack.url_of(settings.WORKER_ROLE), lanes)
             meter.stop()
         if posted != len(payments):
             raise BenchError(f"{posted} payments were posted where {len(payments)} waited")
@@ -230,10 +230,10 @@ def lost_or_doubled(outcome: Outcome, finalized: dict[str, float], expected: int
     return [f"{count} payments {what}" for what, count in differences.items() if count]
 
 
-def drain(worker_url: str) -> tuple[int, float, float]:
+def drain(worker_url: str, lanes: int) -> tuple[int, float, float]:
     """Post until nothing is due; returns how many payments, in how many seconds, and in how many of CPU."""
     logs.configure("WARNING")
-    poster = Poster(open_engine(worker_url), deposits_open=False, linger_seconds=0)
+    poster = Poster(open_engine(worker_url), deposits_open=False, linger_seconds=0, lanes=lanes)
     begun, cpu_begun = time.monotonic(), time.process_time()
     posted, _ = poster.drain(DRAINED_SECONDS_MAX)
     return posted, time.monotonic() - begun, time.process_time() - cpu_begun

@@ -26,8 +26,9 @@ PARTS = {
 WAITING = "## Waiting"
 COMPARISON = "## Compared with another commit"
 PAGES = "## Pages"
+LANES = "## Lanes"
 LONG_HISTORY = "## After a long history"
-APART = (LONG_HISTORY, WAITING, PAGES, COMPARISON)
+APART = (LANES, LONG_HISTORY, WAITING, PAGES, COMPARISON)
 """Headings of the report's last sections, which can be measured alone; sections not measured stay unchanged."""
 
 

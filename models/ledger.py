@@ -1,51 +1,40 @@
 """The only module that changes money: it alone assigns balances and writes operations."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from types import MappingProxyType
 
 from sqlalchemy import Connection
 
 from models import pg_arrays
-from models.payment import POSTING_LOCK
 from models.prepared_statement import PreparedStatement
 from models.records import records
 from models.rules.commission import FREE
 from models.rules.ledger_chain import SALT_BYTES, batch_hashes
-from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, LockedBulk, RefundableAmount, Verdict
+from models.rules.types import ClaimedPayment, Decision, LockedAccount, LockedBulk, Verdict
 
 
 class LedgerMismatch(Exception):
     """A write touched other rows than were locked and decided: a bug, so nothing is committed."""
 
 
-def acquire_posting_lock(connection: Connection) -> None:
-    """Wait until no other transaction posts, and keep others out until this one ends.
-
-    A statement of its own, so that later reads see everything the previous poster committed.
-    """
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (POSTING_LOCK,))
-
-
 NO_TECHNICAL_ACCOUNTS: Mapping[tuple[str, str], str] = MappingProxyType({})
 
-LOCK_ACCOUNTS = PreparedStatement(
-    "lock_accounts",
-    """
+ACCOUNTS = """
 SELECT id::text, owner_id::text, code, currency, balance, held, floor, ceiling,
        is_active AND coalesce((SELECT u.is_active FROM users u WHERE u.id = owner_id), true) AS is_active, is_frozen,
        last_seq, is_limited
-FROM accounts WHERE id = ANY(%(ids)s::uuid[]) ORDER BY accounts.id FOR NO KEY UPDATE
-""",
-)
+FROM accounts WHERE id = ANY(%(ids)s::uuid[])
+"""
+READ_ACCOUNTS = PreparedStatement("read_accounts", ACCOUNTS)
+LOCK_ACCOUNTS = PreparedStatement("lock_accounts", f"{ACCOUNTS} ORDER BY accounts.id FOR NO KEY UPDATE")
 
 
-def lock_accounts(
-    connection: Connection,
+def account_ids(
     payments: Iterable[ClaimedPayment],
     technical_account_ids: Mapping[tuple[str, str], str] = NO_TECHNICAL_ACCOUNTS,
-) -> dict[str, LockedAccount]:
-    """All accounts of the batch by id, locked in id order with the weakest lock that protects a balance.
+) -> set[str]:
+    """Ids of the accounts that a batch is decided on.
 
     `technical_account_ids`, by code and currency, adds the commission and exchange accounts that the batch needs.
     """
@@ -57,32 +46,22 @@ def lock_accounts(
         if payment.quote_id:
             exchanges = [("exchange", currency) for currency in (payment.currency, payment.received_currency)]
             ids.update(technical_account_ids[key] for key in exchanges if key in technical_account_ids)
-    rows = LOCK_ACCOUNTS.run(connection, ids=pg_arrays.plain(sorted(ids)))
+    return ids
+
+
+def lock_accounts(connection: Connection, ids: Iterable[str]) -> dict[str, LockedAccount]:
+    """The accounts by id, locked in id order with the weakest lock that protects a balance."""
+    return _accounts(LOCK_ACCOUNTS, connection, ids)
+
+
+def read_accounts(connection: Connection, ids: Iterable[str]) -> dict[str, LockedAccount]:
+    """The accounts by id, not locked: a batch decided on them must find them unchanged when it locks them."""
+    return _accounts(READ_ACCOUNTS, connection, ids)
+
+
+def _accounts(statement: PreparedStatement, connection: Connection, ids: Iterable[str]) -> dict[str, LockedAccount]:
+    rows = statement.run(connection, ids=pg_arrays.plain(sorted(ids)))
     return {account.id: account for account in records(LockedAccount, rows)}
-
-
-INITIATORS = PreparedStatement(
-    "initiators",
-    """
-SELECT u.id::text, u.role, u.is_active,
-       u.role = 'ops' OR (u.id = ANY(%(depositors)s::uuid[]) AND EXISTS (
-           SELECT FROM tokens t
-           WHERE t.user_id = u.id AND 'deposits:write' = ANY(t.scopes)
-             AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()))) AS may_deposit
-FROM users u WHERE u.id = ANY(%(ids)s::uuid[])
-""",
-)
-
-
-def initiators(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, Initiator]:
-    """The users who ordered the payments, by id, with their current rights."""
-    users, depositors = set(), set()
-    for payment in payments:
-        users.add(payment.user_id)
-        if payment.type == "deposit":
-            depositors.add(payment.user_id)
-    rows = INITIATORS.run(connection, ids=pg_arrays.plain(users), depositors=pg_arrays.plain(depositors))
-    return {initiator.id: initiator for initiator in records(Initiator, rows)}
 
 
 BULKS = """
@@ -93,45 +72,31 @@ SELECT id::text, user_id::text, source_id::text, currency, total, mode = 'atomic
                   AND p.id >= uuid_floor(bulks.created_at - interval '1 day')
                   AND p.id < uuid_floor(bulks.created_at + interval '1 day')) END, 1)
            AS least
-FROM bulks WHERE id = ANY(%s::uuid[]) ORDER BY bulks.id FOR NO KEY UPDATE
+FROM bulks WHERE id = ANY(%s::uuid[])
 """
+LOCK_BULKS = f"{BULKS} ORDER BY bulks.id FOR NO KEY UPDATE"
 
 
-def lock_bulks(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, LockedBulk]:
-    """The bulks that the batch has lines of, by id, locked; call it before `lock_accounts`, as all others do."""
-    ids = {payment.bulk_id for payment in payments if payment.bulk_id}
+def bulk_ids(payments: Iterable[ClaimedPayment]) -> set[str]:
+    """Ids of the bulks that the batch has lines of."""
+    return {payment.bulk_id for payment in payments if payment.bulk_id}
+
+
+def lock_bulks(connection: Connection, ids: Set[str]) -> dict[str, LockedBulk]:
+    """The bulks by id, locked; call it before `lock_accounts`, as all others do."""
+    return _bulks(LOCK_BULKS, connection, ids)
+
+
+def read_bulks(connection: Connection, ids: Set[str]) -> dict[str, LockedBulk]:
+    """The bulks by id, not locked, as `read_accounts`."""
+    return _bulks(BULKS, connection, ids)
+
+
+def _bulks(statement: str, connection: Connection, ids: Set[str]) -> dict[str, LockedBulk]:
     if not ids:
         return {}
-    rows = connection.exec_driver_sql(BULKS, (pg_arrays.plain(ids),))
+    rows = connection.exec_driver_sql(statement, (pg_arrays.plain(ids),))
     return {bulk.id: bulk for bulk in records(LockedBulk, rows)}
-
-
-REFUNDED = PreparedStatement(
-    "charges",
-    """
-SELECT p.id::text, p.type, p.user_id::text, p.source_id::text, p.target_id::text,
-       CASE WHEN p.state <> 'COMPLETED' THEN 0
-            WHEN p.type = 'withdrawal' THEN p.amount - p.commission
-            ELSE coalesce(p.captured_amount, p.amount) END,
-       coalesce((SELECT t.refunded FROM refund_totals t WHERE t.payment_id = p.id), 0),
-       CASE WHEN p.type = 'charge' AND %(gives_back)s THEN p.commission ELSE 0 END
-FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.type IN ('charge', 'withdrawal')
-""",
-)
-
-
-def refundable_amounts(
-    connection: Connection, payments: Iterable[ClaimedPayment], *, gives_back: bool = True
-) -> dict[str, RefundableAmount]:
-    """The charges and withdrawals that the batch gives back, by id; only the holder of the posting lock changes them.
-
-    Their commission is included only if refunds give it back too (`gives_back`).
-    """
-    ids = {payment.parent_id for payment in payments if payment.parent_id}
-    if not ids:
-        return {}
-    rows = REFUNDED.run(connection, ids=pg_arrays.plain(ids), gives_back=gives_back)
-    return {id: RefundableAmount(*members) for id, *members in rows}
 
 
 VERDICT = pg_arrays.Columns(
@@ -144,10 +109,7 @@ OPERATION = pg_arrays.Columns(
 )
 BOOK = pg_arrays.Columns("book", "id uuid, balance numeric, held numeric, last_seq bigint")
 
-POST = PreparedStatement(
-    "post",
-    f"""
-WITH updated_payments AS (
+UPDATED_PAYMENTS = f"""updated_payments AS (
     UPDATE payments p
     SET state = verdict.state, failure_code = verdict.failure, captured_amount = verdict.captured,
         commission = verdict.commission,
@@ -158,27 +120,49 @@ WITH updated_payments AS (
     FROM {VERDICT.unnest}
     WHERE p.id = verdict.payment_id AND p.id = ANY({VERDICT.array("payment_id")})
     RETURNING p.id
-), new_operations AS (
+)"""
+NEW_OPERATIONS = f"""new_operations AS (
     INSERT INTO operations ({OPERATION.names})
     SELECT * FROM {OPERATION.unnest}
     RETURNING 1
-), updated_accounts AS (
+)"""
+UPDATED_ACCOUNTS = f"""updated_accounts AS (
     UPDATE accounts a SET balance = book.balance, held = book.held, last_seq = book.last_seq
     FROM {BOOK.unnest}
     WHERE a.id = book.id AND a.id = ANY({BOOK.array("id")})
     RETURNING 1
-), new_batch AS (
+)"""
+NEW_BATCH = """new_batch AS (
     INSERT INTO ledger_batches (number, previous_hash, payments, salts, marks, root)
     SELECT newest.number + 1, newest.hash, %(payments)s::uuid[], %(salts)s::bytea, %(marks)s::bytea, %(root)s::bytea
     FROM (SELECT number, hash FROM ledger_batches ORDER BY number DESC LIMIT 1) newest
     WHERE %(root)s::bytea IS NOT NULL
     RETURNING 1
-)
+)"""
+"""Each `= ANY` repeats its join: only it prunes partitions, and it avoids a full scan while statistics are missing."""
+
+POST = PreparedStatement(
+    "post",
+    f"""
+WITH {UPDATED_PAYMENTS}, {NEW_OPERATIONS}, {UPDATED_ACCOUNTS}, {NEW_BATCH}
 SELECT (SELECT count(*) FROM updated_payments), (SELECT count(*) FROM new_operations),
        (SELECT count(*) FROM updated_accounts), (SELECT count(*) FROM new_batch)
 """,
 )
-"""Each `= ANY` repeats its join: only it prunes partitions, and it avoids a full scan while statistics are missing."""
+VERDICTS = PreparedStatement(
+    "post_verdicts",
+    f"""
+WITH {UPDATED_PAYMENTS}
+SELECT count(*) FROM updated_payments
+""",
+)
+ENTRIES = PreparedStatement(
+    "post_entries",
+    f"""
+WITH {NEW_OPERATIONS}, {UPDATED_ACCOUNTS}, {NEW_BATCH}
+SELECT (SELECT count(*) FROM new_operations), (SELECT count(*) FROM updated_accounts), (SELECT count(*) FROM new_batch)
+""",
+)
 
 
 def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> None:
@@ -186,20 +170,43 @@ def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> Non
 
     The operations are chained to the batch before by their hash.
     """
-    verdicts, accounts = decision.verdicts, decision.accounts
-    if not verdicts:
+    if not decision.verdicts:
         return
-    operations = [operation for verdict in verdicts for operation in verdict.operations]
-    counts = POST.run(
-        connection,
-        hold_ttl_hours=hold_ttl_hours,
-        **VERDICT.parameters(verdicts),
-        **OPERATION.parameters(operations),
-        **BOOK.parameters(accounts),
-        **_batch(verdicts, len(operations)),
-    ).one()
-    _expect(tuple(counts), (len(verdicts), len(operations), len(accounts), 1 if operations else 0))
-    payouts = [verdict.payment_id for verdict in verdicts if verdict.sends_payout]
+    parameters = _verdicts(decision, hold_ttl_hours) | _entries(decision)
+    _expect(POST.run(connection, **parameters).one(), (len(decision.verdicts), *_expected_entries(decision)))
+    _write_payouts_and_bulks(connection, decision)
+
+
+def post_verdicts(connection: Connection, decision: Decision, hold_ttl_hours: int) -> None:
+    """The first half of `post`: the verdicts, which need no lock but those of the payments."""
+    if decision.verdicts:
+        _expect(VERDICTS.run(connection, **_verdicts(decision, hold_ttl_hours)).one(), (len(decision.verdicts),))
+
+
+def post_entries(connection: Connection, decision: Decision) -> None:
+    """The second half of `post`: the operations and balances; all accounts and bulks are locked by now."""
+    if decision.verdicts:
+        _expect(ENTRIES.run(connection, **_entries(decision)).one(), _expected_entries(decision))
+        _write_payouts_and_bulks(connection, decision)
+
+
+def _verdicts(decision: Decision, hold_ttl_hours: int) -> dict[str, object]:
+    return {"hold_ttl_hours": hold_ttl_hours, **VERDICT.parameters(decision.verdicts)}
+
+
+def _entries(decision: Decision) -> dict[str, object]:
+    operations = decision.operations
+    batch = _batch(decision.verdicts, len(operations))
+    return {**OPERATION.parameters(operations), **BOOK.parameters(decision.accounts), **batch}
+
+
+def _expected_entries(decision: Decision) -> tuple[int, int, int]:
+    operations = len(decision.operations)
+    return operations, len(decision.accounts), 1 if operations else 0
+
+
+def _write_payouts_and_bulks(connection: Connection, decision: Decision) -> None:
+    payouts = [verdict.payment_id for verdict in decision.verdicts if verdict.sends_payout]
     if payouts:
         _expect(connection.exec_driver_sql(RELEASE_PAYOUTS, (pg_arrays.plain(payouts),)).rowcount, len(payouts))
     if decision.bulks:

@@ -15,9 +15,6 @@ from models.rules.types import ClaimedPayment, PaymentAction, PaymentType
 
 LAST_ERROR_LENGTH_MAX = 500
 
-POSTING_LOCK = 0x706F7374
-"""Advisory lock of the posting transaction ("post" in ASCII): one process posts, the others stand by."""
-
 
 class NewPayment(NamedTuple):
     """A payment about to be stored: ids as text, amount in minor units."""

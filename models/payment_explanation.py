@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from models import heartbeat, payment, payment_action, payment_timeline, payment_view
 from models.heartbeat import BEAT, Heartbeat
 from models.pause import IS_OVER
-from models.payment import POSTING_LOCK
 from models.payment_timeline import TimelineEntry
 from models.payment_view import PaymentView
+from models.posting_lock import LANES_LOCK, POSTING_LOCK
 from models.representations import ViewerLike, iso
 from models.rules import waiting
 from models.rules.retry import ATTEMPTS_MAX
@@ -65,7 +65,7 @@ WITH part (name, place, locker) AS (
 SELECT part.name, l.pid, coalesce(a.usename, '')::text AS role, coalesce(a.application_name, '') AS application,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float AS transaction_seconds,
        EXISTS (SELECT FROM pg_locks WHERE pid = l.pid AND locktype = 'advisory' AND granted
-                   AND classid = 0 AND objid = {POSTING_LOCK} AND objsubid = 1) AS is_poster
+                   AND classid = 0 AND objid IN ({POSTING_LOCK}, {LANES_LOCK}) AND objsubid = 1) AS is_poster
 FROM part JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = part.locker AND l.granted
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 ORDER BY part.place, l.pid

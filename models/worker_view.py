@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from models import heartbeat, payment
 from models.heartbeat import STALE_SECONDS, Heartbeat
-from models.payment import POSTING_LOCK
+from models.posting_lock import POSTING_LOCK
 from models.records import records
 
 BATCHES_MAX = 20

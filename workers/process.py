@@ -59,6 +59,7 @@ def poster() -> Poster:
         deposits_open=config.deposits_open,
         hold_ttl_hours=config.hold_ttl_hours,
         refunds_commission=config.refunds_commission,
+        lanes=config.posting_lanes,
     )
 
 

@@ -231,6 +231,20 @@ def is_action_possible(payment: ClaimedPayment) -> bool:
     return payment.state in ACTION_STATES[payment.action] and is_covered
 
 
+def is_decided_by_accounts(
+    payments: Iterable[ClaimedPayment], accounts: Iterable[LockedAccount], bulks: Iterable[LockedBulk]
+) -> bool:
+    """Whether these accounts and the counts of these bulks are all that decides the payments and that they change.
+
+    Not so for what gives back, ends or uses up something else: an earlier payment, a hold, a limit, a bulk's promise.
+    """
+    return (
+        all(payment.action is None and payment.parent_id is None and payment.quote_id is None for payment in payments)
+        and not any(account.is_limited for account in accounts)
+        and not any(bulk.is_atomic for bulk in bulks)
+    )
+
+
 def _overflows(movements: list[Movement], books: Mapping[str, LockedAccount]) -> bool:
     """Whether any account, technical ones included, would exceed the largest storable balance."""
     after = {account_id: books[account_id].balance for movement in movements for account_id in movement[:2]}

@@ -263,3 +263,8 @@ class Decision(NamedTuple):
     verdicts: list[Verdict]
     accounts: list[LockedAccount]
     bulks: list[LockedBulk]
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The operations of all verdicts, in order."""
+        return [operation for verdict in self.verdicts for operation in verdict.operations]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import long_history, pages, staircase
+from bench import lanes, long_history, pages, staircase
 from bench.report import COST_RUNS, COSTS, PAGES, PARTS, TARGETS, WAITING
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -51,6 +51,16 @@ def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
     assert f"\n{PAGES}\n" in page
     assert all(page.count(f"| `{rule.rule}") for rule in pages.rules() if not rule.arguments)
     assert f"\n{WAITING}\n" in page
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+def test_a_quick_run_of_lanes_has_every_number_of_them(tmp_path: Path) -> None:
+    page = quick_run(tmp_path / "report.md", "--only", "lanes")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines()]
+    rows = [row for row in rows if row[0] in lanes.WORLDS]
+    assert [(row[0], int(row[1])) for row in rows] == [(name, count) for name in lanes.WORLDS for count in lanes.COUNTS]
+    assert all(len(row) == 7 and all(row) for row in rows)
 
 
 @pytest.mark.slow

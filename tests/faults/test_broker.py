@@ -15,7 +15,7 @@ from celery_config import SWEEP_SECONDS
 from embedded.home import CHECKOUT
 from embedded.process import Process
 from embedded.stack import Stack
-from models.ledger import acquire_posting_lock
+from models import posting_lock
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, scalar
 from tests.e2e.state_machine.users import ACCEPTED, Answer, StackUsers
@@ -122,7 +122,7 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, users: St
         return None
 
     with transaction(owner(stack)) as stranger:
-        acquire_posting_lock(stranger)
+        posting_lock.acquire(stranger)
         pids = eventually(caught, seconds=60, message="every poster waits for its turn")
         stack.valkey.kill()
         tell(pids, signal.SIGCONT)

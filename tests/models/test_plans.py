@@ -25,6 +25,7 @@ from models import (
     payment,
     payment_list,
     payment_view,
+    posting_facts,
     prepared_statement,
     token,
     wallet_payment,
@@ -217,13 +218,13 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
         lambda c, some: charge_limit.daily_totals(c, [some["account"]], some["month"][0].date()),
     ),
     "who charged a wallet": (EVERY_MONTH, lambda c, some: charge_limit.merchants(c, some["account"], 21)),
-    "who ordered": (0, lambda c, some: ledger.initiators(c, [a_claimed_transfer(some["account"])])),
+    "who ordered": (0, lambda c, some: posting_facts.initiators(c, [a_claimed_transfer(some["account"])])),
     "what is given back": (
         EVERY_MONTH,
-        lambda c, some: ledger.refundable_amounts(c, [a_claimed_refund(some["payment"])]),
+        lambda c, some: posting_facts.refundable_amounts(c, [a_claimed_refund(some["payment"])]),
     ),
     "the oldest wallet of a merchant": (0, lambda c, some: account.oldest_wallets(c, [(some["user"], "EUR")])),
-    "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [a_claimed_transfer(some["account"])])),
+    "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [some["account"]])),
 }
 
 

@@ -6,26 +6,21 @@ One path for a single payment, a batch, a sweep and a retry. It does not depend 
 import random
 import time
 from collections.abc import Callable
-from enum import StrEnum
 
 import structlog
 
 from models import (
-    account,
-    adjustment,
-    charge_limit,
-    commission_terms,
     ledger,
     pause,
     paused_payment,
     payment,
     payment_action,
     payment_command,
-    quote,
+    posting_lock,
 )
 from models.payment_command import CommandOutcome
 from models.rules import posting, retry
-from models.rules.commission import NO_SCHEDULES, Schedules
+from models.rules.commission import Schedules
 from models.rules.types import ClaimedPayment, PaymentAction
 from models.session import (
     CommitUnknown,
@@ -38,20 +33,23 @@ from models.session import (
     transaction,
 )
 from workers.posting import batch_metrics, resolutions, retries
+from workers.posting.batch_point import BatchPoint, Hook, no_hook
+from workers.posting.decider import Decider
+from workers.posting.lanes import Lanes
 
 log = structlog.get_logger("posting")
 
 BATCH_MAX = 500
 """Payments per transaction: 2,000 gain nothing, and lock the accounts four times as long."""
 
+LANES = 2
+"""Connections that a backlog is posted on: one for each core of a small machine."""
+
 DRAIN_SECONDS = 2.0
 """Duration of one task, so that its worker can run others: well below every time limit."""
 
 NO_PARTITION_SECONDS = 60.0
 """The wait of a payment whose month has no partition: an error is logged, and ops create one."""
-
-TERMS_SECONDS = 30.0
-"""How long the terms of commission are cached: well below the minute by which new ones are announced ahead."""
 
 LINGER_SECONDS = 0.02
 """The wait after a small batch for the next payments: within it those of the same moment share one transaction, and
@@ -61,23 +59,13 @@ HOLD_TTL_HOURS = 7 * 24
 """Default duration of a hold."""
 
 
-class BatchPoint(StrEnum):
-    """The points of a batch at which tests end the process."""
-
-    CLAIMED = "claimed"
-    LOCKED = "locked"
-    WRITTEN = "written"
-    COMMITTED = "committed"
-
-
-Hook = Callable[[BatchPoint], None]
 Claim = Callable[[Connection, int, Schedules], list[ClaimedPayment]]
 
 
 class Poster:
     """Posts due payments, with a batch size that adapts to errors; one per process."""
 
-    hook: Hook | None = None
+    hook: Hook = staticmethod(no_hook)
 
     def __init__(
         self,
@@ -87,14 +75,12 @@ class Poster:
         linger_seconds: float = LINGER_SECONDS,
         hold_ttl_hours: int = HOLD_TTL_HOURS,
         refunds_commission: bool = True,
+        lanes: int = LANES,
     ) -> None:
         self.engine = engine
-        self.deposits_open = deposits_open
+        self.decider = Decider(deposits_open=deposits_open, refunds_commission=refunds_commission)
         self.hold_ttl_hours = hold_ttl_hours
-        self.refunds_commission = refunds_commission
-        self._schedules = NO_SCHEDULES
-        self._technical_accounts: dict[tuple[str, str], str] = {}
-        self._terms_expire_at = 0.0
+        self.lanes = lanes
         self.linger_seconds = linger_seconds
         self.batch_limit = BATCH_MAX
         self.has_instructed = False
@@ -108,22 +94,20 @@ class Poster:
         """
         deadline = time.monotonic() + seconds
         self._process_commands_and_expired(deadline)
-        posted, lingered = 0, False
+        posted, lingered, has_failed = 0, False, self.lanes == 1
         while time.monotonic() < deadline:
+            limit = self.batch_limit
             count = self.post_batch(self.linger_seconds if lingered else 0)
             posted += count or 0
             if count == 0 and lingered:
                 return posted, False
-            lingered = count is not None and count < self.batch_limit
+            lingered = count is not None and count < limit
+            if count == limit and not has_failed:
+                lanes = Lanes(self.engine, self.decider, self.batch_limit, self.hold_ttl_hours, self.hook)
+                posted += lanes.post(self.lanes, deadline)
+                has_failed = lanes.has_failed
+                self.has_instructed |= lanes.has_instructed
         return posted, True
-
-    def _refresh_terms(self, connection: Connection) -> None:
-        """Read the terms of commission and the technical accounts again when the cached ones have expired."""
-        if time.monotonic() < self._terms_expire_at:
-            return
-        self._schedules = commission_terms.schedules(connection)
-        self._technical_accounts = _technical_account_ids(connection)
-        self._terms_expire_at = time.monotonic() + TERMS_SECONDS
 
     def _process_commands_and_expired(self, deadline: float) -> None:
         with statements(self.engine) as connection:
@@ -142,7 +126,7 @@ class Poster:
         """Make payments due again whose pause is over; True if more remain."""
         try:
             with transaction(self.engine) as connection:
-                ledger.acquire_posting_lock(connection)
+                posting_lock.acquire(connection)
                 return paused_payment.release(connection)
         except (Contention, CommitUnknown) as error:
             log.warning("paused payments left to the next task", reason=type(error).__name__)
@@ -161,33 +145,23 @@ class Poster:
         began = time.monotonic()
         try:
             with transaction(self.engine) as connection:
-                ledger.acquire_posting_lock(connection)
+                posting_lock.acquire(connection)
                 time.sleep(linger_seconds)
-                self._refresh_terms(connection)
-                claimed = claim(connection, self.batch_limit, self._schedules)
+                self.decider.refresh_terms(connection)
+                claimed = claim(connection, self.batch_limit, self.decider.schedules)
                 began = time.monotonic()
                 if not claimed:
                     batch_metrics.count_claim("nothing")
                     return 0
-                if not self._technical_accounts.keys() >= {
-                    ("exchange", code) for p in claimed for code in (p.currency, p.received_currency)
-                }:  # a currency was added
-                    self._technical_accounts = _technical_account_ids(connection)
-                self._call_hook(BatchPoint.CLAIMED)
+                self.hook(BatchPoint.CLAIMED)
                 claimed = payment_action.judge(connection, claimed)
-                bulks = ledger.lock_bulks(connection, claimed)
-                accounts = ledger.lock_accounts(connection, claimed, self._technical_accounts)
-                initiators = ledger.initiators(connection, claimed)
-                charges = ledger.refundable_amounts(connection, claimed, gives_back=self.refunds_commission)
-                quotes = quote.quoted(connection, claimed)
-                adjustments = adjustment.approved(connection, claimed)
-                allowances = charge_limit.allowances(connection, claimed, accounts)
-                self._call_hook(BatchPoint.LOCKED)
-                facts = charges, quotes, adjustments, allowances, bulks
-                decision = posting.decide(claimed, accounts, initiators, *facts, deposits_open=self.deposits_open)
+                bulks = ledger.lock_bulks(connection, ledger.bulk_ids(claimed))
+                accounts = ledger.lock_accounts(connection, self.decider.account_ids(connection, claimed))
+                self.hook(BatchPoint.LOCKED)
+                decision = self.decider.decide(connection, claimed, accounts, bulks)
                 ledger.post(connection, decision, self.hold_ttl_hours)
                 payment_command.decide(connection, _outcomes(claimed))
-                self._call_hook(BatchPoint.WRITTEN)
+                self.hook(BatchPoint.WRITTEN)
         except Contention:
             log.info("lock time-out, trying again", claimed=len(claimed))
             batch_metrics.count_claim("contention")
@@ -201,7 +175,7 @@ class Poster:
             batch_metrics.count_claim("failed")
             self._split(claimed, error)
             return None
-        self._call_hook(BatchPoint.COMMITTED)
+        self.hook(BatchPoint.COMMITTED)
         batch_metrics.count_batch(claimed, decision, time.monotonic() - began)
         self.has_instructed |= any(verdict.sends_payout for verdict in decision.verdicts)
         self.batch_limit = min(BATCH_MAX, self.batch_limit * 2)
@@ -242,15 +216,6 @@ class Poster:
             cause = f"{type(error).__name__}: {getattr(error, 'orig', error)}"
             payment.postpone(connection, failed.id, attempts, cause, wait_seconds, park)
         log.error("payment failed to post", payment=failed.id, attempts=attempts, parked=park, exc_info=error)
-
-    def _call_hook(self, point: BatchPoint) -> None:
-        if self.hook is not None:
-            self.hook(point)
-
-
-def _technical_account_ids(connection: Connection) -> dict[tuple[str, str], str]:
-    """The technical accounts by code and currency."""
-    return {key: party.id for key, party in account.technical_parties(connection).items()}
 
 
 def _outcomes(claimed: list[ClaimedPayment]) -> dict[str, CommandOutcome]:

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.pages.console import bulks, rails, reconciliation
 from models import heartbeat, rail, webhook_delivery
 from models.bulk import BulkKind, BulkState
-from models.payment import POSTING_LOCK
+from models.posting_lock import POSTING_LOCK
 from models.rail import BankFile
 from models.rules.reconciliation import EXCEPTIONS, AgeBucket, DismissCategory, MatchVerdict
 from models.session import transaction

@@ -5,7 +5,8 @@ import signal
 import sys
 
 from models.session import open_engine
-from workers.posting.poster import BatchPoint, Poster
+from workers.posting.batch_point import BatchPoint
+from workers.posting.poster import Poster
 
 
 def stop(point: BatchPoint) -> None:

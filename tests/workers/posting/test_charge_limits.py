@@ -10,7 +10,7 @@ from models.rules.charge_limits import ChargeLimit
 from models.session import transaction
 from tests.support import eventually, statements_of
 from tests.workers.books import Books
-from workers.posting.poster import BatchPoint
+from workers.posting.batch_point import BatchPoint
 
 pytestmark = pytest.mark.shares_books
 

@@ -174,7 +174,7 @@ def test_partial_refunds_return_exactly_the_commission(
 def test_refund_keeps_the_commission_if_so_configured(books: Books, commission_account: str) -> None:
     charge, merchant, merchant_wallet, customer_wallet = charged(books)
     poster = books.poster()
-    poster.refunds_commission = False
+    poster.decider.refunds_commission = False
     whole = refund(books, charge, merchant, merchant_wallet, customer_wallet, 9_99)
     poster.drain()
     assert books.outcomes([whole]) == ["insufficient_funds"]

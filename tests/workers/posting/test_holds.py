@@ -19,7 +19,8 @@ from tests.support import PATIENCE_SECONDS, eventually
 from tests.workers.books import Books
 from tests.workers.posting.held_charges import AMOUNT, FUNDS, HeldCharges
 from workers import process, tasks
-from workers.posting.poster import NO_PARTITION_SECONDS, BatchPoint
+from workers.posting.batch_point import BatchPoint
+from workers.posting.poster import NO_PARTITION_SECONDS
 
 pytestmark = pytest.mark.shares_books
 

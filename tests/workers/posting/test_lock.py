@@ -16,7 +16,8 @@ from embedded.home import CHECKOUT
 from models.session import Engine, transaction
 from tests.support import eventually
 from tests.workers.books import Books
-from workers.posting.poster import BatchPoint, Poster
+from workers.posting.batch_point import BatchPoint
+from workers.posting.poster import Poster
 
 pytestmark = pytest.mark.shares_books
 

@@ -9,15 +9,16 @@ from embedded.postgres import Postgres
 from models.session import DatabaseUnavailable, Engine, transaction
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
-from workers.posting.poster import BatchPoint
+from workers.posting.batch_point import BatchPoint
 
 pytestmark = pytest.mark.shares_books
 
 TRANSFERS = 5
 
 KILL_THE_POSTER = """
-SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
-WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+SELECT pg_terminate_backend(pid, 5000) FROM (
+    SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) poster
 """
 """The poster is who holds the posting lock; returns once it has gone."""
 
