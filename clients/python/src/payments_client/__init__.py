@@ -1,6 +1,6 @@
 """A client of the payments API, blocking and async: `Client` and `AsyncClient`."""
 
-from payments_client import models
+from payments_client import models, webhooks
 from payments_client._async_resources import AsyncClient
 from payments_client._resources import Client
 from payments_client.encoding import UNSET
@@ -47,4 +47,5 @@ __all__ = [
     "Unauthorized",
     "WebhookError",
     "models",
+    "webhooks",
 ]
