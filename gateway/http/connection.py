@@ -28,8 +28,8 @@ SEND_SECONDS_MAX = 30.0
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES_MAX = 1024 * 1024
-"""After a refusal this much of the remaining input is read: closing at once would discard the response. A client
-without a request has the same time for its last one when the process ends."""
+"""After a refusal this much of the remaining input is read, and then none, until the client closes or its time is over:
+closing at once would discard the response. As long a client may send a last request when the process ends."""
 
 QUEUED_MAX = 16
 """Requests that wait for the answer before theirs; then no more is read."""
@@ -258,7 +258,7 @@ class Connection(asyncio.Protocol):
         if self._linger_bytes is not None:
             self._linger_bytes -= size
             if self._linger_bytes < 0:
-                self._transport.close()
+                self._transport.pause_reading()
 
     def _head(self, request: IncomingRequest, status: str, headers: Headers) -> bytes:
         """The head of the answer; decides whether it is the last one."""

@@ -45,6 +45,10 @@ class ServedWorker(Worker):
         """As SIGTERM does."""
         self.loop.call_soon_threadsafe(self.ended.set)
 
+    def end_at_once(self) -> None:
+        """As SIGQUIT does."""
+        self.loop.call_soon_threadsafe(self._end_at_once)
+
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, PATIENCE_SECONDS)
 

@@ -1,5 +1,6 @@
 """The end of a gateway's process: who has connected is answered, who connects later is refused at once."""
 
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -7,10 +8,12 @@ from contextlib import ExitStack, closing, suppress
 
 import pytest
 
+from gateway.http import connection
 from gateway.http.access_log import Environ
 from tests.gateway.http.served_application import GET, Start, answered, heads, received, served
 from tests.support import PATIENCE_SECONDS, eventually
 
+FULL_SECONDS = 0.5
 OK = [b"HTTP/1.1 200 OK"]
 
 
@@ -40,6 +43,21 @@ def test_connected_and_silent_may_ask_once_more(earlier: int) -> None:
         eventually(lambda: worker.is_stopping)
         line.sendall(GET % b"wanted")
         assert heads(received(line)) == OK
+
+
+def test_who_sends_a_long_refused_body_is_not_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LINGER_SECONDS", PATIENCE_SECONDS)
+
+    def application(_environ: Environ, start_response: Start) -> list[bytes]:
+        start_response("413 TOO LARGE", [("Content-Length", "0")])
+        return [b""]
+
+    with served(application) as worker, worker.connect() as line:
+        line.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+        while select.select([], [line], [], FULL_SECONDS)[1]:
+            line.send(b"a" * 65_536)
+        assert heads(received(line)) == [b"HTTP/1.1 413 TOO LARGE"]
+        worker.end_at_once()
 
 
 @pytest.fixture
