@@ -4,10 +4,10 @@ unexport PYTHONDONTWRITEBYTECODE
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down demo test check faults bench screenshots contract lock fmt embedded dev
+.PHONY: help run up down demo test check faults cluster-test bench screenshots contract lock fmt embedded dev
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: embedded ## start everything, show a payment from POST to COMPLETED, run until Ctrl-C
 	@$(python) -m embedded run
@@ -32,6 +32,10 @@ check: dev ## run the checks and the quick tests; for use before a commit
 
 faults: dev ## run the long form of the tests that kill, freeze and restart servers while payments flow
 	@FAULTS=full $(python) -m pytest tests/faults tests/e2e/state_machine/test_state_machine.py
+
+cluster-test: dev ## run the scenarios over nginx, with packages of Debian (needs root to install them)
+	@sh tests/cluster/install.sh
+	@$(python) -m pytest tests/cluster
 
 bench: dev ## measure, print the figures, and write bench/report.md
 	@$(python) -m bench

@@ -278,7 +278,7 @@ def test_every_exception_from_the_linter_has_a_reason():
 
 def test_every_make_target_has_a_help_text():
     text = (CHECKOUT / "Makefile").read_text()
-    targets = dict(re.findall(r"^([a-z]+):(.*)$", text, re.M))
+    targets = dict(re.findall(r"^([a-z-]+):(.*)$", text, re.M))
     helped = {name for name, rest in targets.items() if "## " in rest}
     needed = {target for rest in targets.values() for target in rest.partition("##")[0].split()}
     assert {"help", "run", "up", "down", "demo", "test", "check", "bench"} <= helped, "write ## and a help text"

@@ -19,7 +19,7 @@ from tests.source_files import DOCS, PRODUCT, REST, SQL, calls, name_of, sources
 from workers.cli.app import app
 
 FOLDERS = "gateway|workers|models|migrations|embedded|bench|deploy|docs|tests|clients"
-SUFFIXES = "py|md|sql|sh|c|toml|json|ya?ml|html|acl|mako"
+SUFFIXES = "py|md|sql|sh|c|toml|json|ya?ml|html|acl|mako|conf|ini"
 PATH = re.compile(
     rf"(?<![\w/.:$-])((?:{FOLDERS})/[\w/.*-]*\.(?:{SUFFIXES})|(?:{FOLDERS})/(?:[\w-]+/)*(?=`)"
     rf"|(?<=`)[\w*-]+\.(?:{SUFFIXES})(?=`))(?!\w)"
@@ -268,8 +268,8 @@ def test_links_in_the_docs_lead_somewhere(path: Path):
 
 def test_commands_in_the_docs_exist():
     text = "\n".join(path.read_text() for path in DOCS)
-    targets = set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(), re.M))
-    made = set(re.findall(r"\bmake ([a-z]+)\b(?=[`\s;,])", "\n".join(re.findall(r"`+[^`]*`+", text))))
+    targets = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.M))
+    made = set(re.findall(r"\bmake ([a-z-]+)\b(?=[`\s;,])", "\n".join(re.findall(r"`+[^`]*`+", text))))
     assert made, "no make command was found: change this test"
     assert made <= targets, "the Makefile has no such target"
     commands = re.findall(r"flask (books|payments|users|workers) ([a-z-]+)", text)
