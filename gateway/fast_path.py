@@ -6,16 +6,17 @@ raises it again and renders it by the one table of errors.
 
 import io
 import re
+import time
 from collections.abc import Callable, Iterable
 
-from gateway.acceptance.final_payment_cache import Answer
+from gateway.acceptance.final_payment_cache import KeptAnswer
 from gateway.auth.guards import authenticate
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import PENDING_ERROR, ROUTE, Application, Environ
 from gateway.http.blueprint import encode
 from gateway.http.media_types import JSON, PROBLEM, best_match, is_json
 from gateway.http.parsing import BODY_BYTES_MAX, decode_body, load_parsed, parse
-from gateway.outcomes.prefer import is_final, needs_no_wait, wait_for, wait_for_change
+from gateway.outcomes.prefer import final_for, is_final, needs_no_wait, wait_for, wait_for_change
 from gateway.outcomes.responses import payment_headers
 from gateway.payments.create import ROUTES, create_payment
 from gateway.services import Services
@@ -28,6 +29,8 @@ PAYMENT_ROUTE = "/v1/payments/{id}"
 PAYMENT_PATH = re.compile("/v1/payments/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
 
 Headers = dict[str, str]
+Answer = tuple[str, bytes, Headers]
+"""Status, body and headers."""
 
 
 class FastPath:
@@ -62,27 +65,28 @@ class FastPath:
         if match is None:
             return None
         environ[ROUTE] = PAYMENT_ROUTE
-        final_payments = self._services.final_payments
+        payments = self._services.final_payments
         try:
             caller = authenticate(environ, self._services)
             if "payments:read" not in caller.scopes:
                 return None
-            final = final_payments.cached(match[1])
-            view = final_payments.payment(match[1]) if final is None else final.view
+            kept = payments.answer(match[1], caller)
+            if kept is not None:
+                return _kept_answer(kept, environ)
+            read_at = time.monotonic()
+            view = payments.payment(match[1])
             if view is None or not is_visible(view, caller):
                 return None
-            if "HTTP_PREFER" in environ or "HTTP_IF_NONE_MATCH" in environ:
-                view, not_modified, applied = wait_for_change(view, environ, self._services)
-                return _read_answer(view, caller, applied, not_modified=not_modified)
+            view, not_modified, applied = wait_for_change(view, environ, self._services)
+            headers = payment_headers(view, caller) | applied
+            del headers["Location"]
+            if not_modified:
+                return _not_modified(headers)
+            answer = _answer("200 OK", view, caller, headers)
+            payments.keep(view, caller, read_at, headers["ETag"], answer[1])
         except Exception as error:
             environ[PENDING_ERROR] = error
             return None
-        viewer = caller.id, caller.reads_all
-        answer = final and final.answers.get(viewer)
-        if answer is None:
-            answer = _read_answer(view, caller, {})
-            if final is not None:
-                final.keep(viewer, answer)
         return answer
 
     def _post(self, environ: Environ) -> Answer | None:
@@ -142,12 +146,20 @@ def _is_plain_post(environ: Environ) -> bool:
     )
 
 
-def _read_answer(view: PaymentView, caller: Caller, applied: Headers, *, not_modified: bool = False) -> Answer:
-    headers = payment_headers(view, caller) | applied
-    del headers["Location"]
-    return ("304 NOT MODIFIED", b"", headers) if not_modified else _answer("200 OK", view, caller, headers)
+def _kept_answer(kept: KeptAnswer, environ: Environ) -> Answer:
+    not_modified, applied = final_for(kept.etag, environ)
+    headers = {"ETag": kept.etag} | applied
+    return _not_modified(headers) if not_modified else ("200 OK", kept.body, headers | _of_json(kept.body))
+
+
+def _not_modified(headers: Headers) -> Answer:
+    return "304 NOT MODIFIED", b"", headers
 
 
 def _answer(status: str, view: PaymentView, caller: Caller, headers: Headers) -> Answer:
     body = encode(payment_body(view, caller)).encode()
-    return status, body, headers | {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    return status, body, headers | _of_json(body)
+
+
+def _of_json(body: bytes) -> Headers:
+    return {"Content-Type": JSON, "Content-Length": str(len(body))}

@@ -98,8 +98,14 @@ FROM payments p
 """Sub-selects, not joins: planning one join of all these tables would cost more than everything else."""
 
 VIEW = PreparedStatement("view", f"{_COLUMNS.format(ids='ARRAY[%(id)s::uuid]')} WHERE p.id = %(id)s::uuid")
-VIEWS = f"{_COLUMNS.format(ids='%(ids)s::uuid[]')} WHERE p.id = ANY(%(ids)s::uuid[])"
-"""Not prepared: a list is planned for its ids, since only then unneeded partitions are pruned."""
+VIEWS = PreparedStatement(
+    "views",
+    f"""
+SELECT view.* FROM unnest(%(ids)s::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL ({_COLUMNS.format(ids="%(ids)s::uuid[]")} WHERE p.id = wanted.id OFFSET 0) AS view
+""",
+)
+"""OFFSET keeps each payment a look-up of its own, which visits only its partition."""
 
 REFUNDED = PreparedStatement(
     "refunded",
@@ -116,12 +122,13 @@ PAYEES = "SELECT payment_id::text, name, right(iban, 4) FROM instructions WHERE 
 
 def by_id(connection: Connection, id: str) -> PaymentView | None:
     """The payment, or None."""
-    return _views(connection, VIEW.run(connection, id=id)).get(id)
+    return by_ids(connection, [id]).get(id)
 
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, PaymentView]:
     """Several payments by id; unknown ones are left out."""
-    return _views(connection, connection.exec_driver_sql(VIEWS, {"ids": pg_arrays.plain(ids)}).all())
+    rows = VIEW.run(connection, id=ids[0]) if len(ids) == 1 else VIEWS.run(connection, ids=pg_arrays.plain(ids))
+    return _views(connection, rows)
 
 
 def _views(connection: Connection, rows: Sequence[Any]) -> dict[str, PaymentView]:

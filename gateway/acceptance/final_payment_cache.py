@@ -1,13 +1,15 @@
-"""A cache of final payments, which never change; visibility is checked on each read.
+"""Payments by id: those asked for at the same time are read by one statement, and answers about final ones are kept.
 
-Charges are not cached: their refunded amount still changes.
+Answers about charges are not kept: their refunded amount still changes.
 """
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.http.event_loop import run_in_thread
+from gateway.auth.tokens import Caller
+from gateway.http.grouped_calls import GroupedCalls
 from models import payment_view
 from models.payment_view import PaymentView
 from models.rules.types import PaymentType
@@ -16,55 +18,54 @@ from models.session import Engine, statements
 FRESH_SECONDS = 60.0
 """Only the names and tokens of the parties of a final payment can change; they are reread after this time."""
 
-CACHED_MAX = 2_000
-"""Some ten megabytes; above that the cache is cleared."""
+KEPT_BYTES_MAX = 16 * 1024 * 1024
+"""Memory for answers: some 12,000 of the usual length."""
 
-VIEWERS_MAX = 3
-"""Viewers of a payment whose answers are kept: usually who ordered it, and the owners of its wallets."""
-
-Answer = tuple[str, bytes, dict[str, str]]
-"""Status, body and headers."""
+ENTRY_BYTES = 600
+"""What an answer takes besides its body."""
 
 
-class FinalPayment(NamedTuple):
-    """A cached payment, and the answers to those who have read it: what they see depends on id and `reads_all`."""
+class KeptAnswer(NamedTuple):
+    """The answer to a viewer of a final payment."""
 
     fresh_until: float
-    view: PaymentView
-    answers: dict[tuple[str, bool], Answer]
-
-    def keep(self, viewer: tuple[str, bool], answer: Answer) -> None:
-        """Keep an answer for the viewer's next read."""
-        if len(self.answers) >= VIEWERS_MAX:
-            self.answers.clear()
-        self.answers[viewer] = answer
+    etag: str
+    body: bytes
 
 
 class FinalPaymentCache:
-    """Payments by id, from the database or, if final, from the cache."""
+    """The payments, and the answers about final ones: what a viewer sees depends on id and `reads_all`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._cached: dict[str, FinalPayment] = {}
+        self._reads = GroupedCalls[str, PaymentView | None]("reads", self._read)
+        self._answers: dict[tuple[str, str, bool], KeptAnswer] = {}
+        self._older: dict[tuple[str, str, bool], KeptAnswer] = {}
+        """What was kept before the newer half of the memory was filled."""
+        self._bytes = 0
         self._lock = threading.Lock()
 
     def payment(self, id: str) -> PaymentView | None:
         """The payment as it is now, or None."""
-        final = self.cached(id)
-        return run_in_thread(self._read, id) if final is None else final.view
+        return self._reads.ask(id)
 
-    def cached(self, id: str) -> FinalPayment | None:
-        """The payment if it is final and cached."""
-        final = self._cached.get(id)
-        return final if final is not None and final.fresh_until > time.monotonic() else None
+    def answer(self, id: str, viewer: Caller) -> KeptAnswer | None:
+        """The answer that is kept for this viewer."""
+        key = id, viewer.id, viewer.reads_all
+        answer = self._answers.get(key) or self._older.get(key)
+        return answer if answer is not None and answer.fresh_until > time.monotonic() else None
 
-    def _read(self, id: str) -> PaymentView | None:
-        read_at = time.monotonic()
+    def keep(self, view: PaymentView, viewer: Caller, read_at: float, etag: str, body: bytes) -> None:
+        """Keep an answer for the next time, if it will be the same; `read_at` is by the monotonic clock."""
+        if view.finalized_at is None or view.type == PaymentType.CHARGE:
+            return
+        with self._lock:
+            self._answers[view.id, viewer.id, viewer.reads_all] = KeptAnswer(read_at + FRESH_SECONDS, etag, body)
+            self._bytes += len(body) + ENTRY_BYTES
+            if self._bytes > KEPT_BYTES_MAX // 2:
+                self._older, self._answers, self._bytes = self._answers, {}, 0
+
+    def _read(self, ids: Sequence[str]) -> list[PaymentView | None]:
         with statements(self._engine) as connection:
-            view = payment_view.by_id(connection, id)
-        if view is not None and view.finalized_at is not None and view.type != PaymentType.CHARGE:
-            with self._lock:
-                if len(self._cached) >= CACHED_MAX:
-                    self._cached.clear()
-                self._cached[id] = FinalPayment(read_at + FRESH_SECONDS, view, {})
-        return view
+            views = payment_view.by_ids(connection, ids)
+        return [views.get(id) for id in ids]

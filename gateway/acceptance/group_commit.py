@@ -1,10 +1,7 @@
 """Group commit: payments requested at the same time are stored by one statement; each is answered after the commit."""
 
-import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -15,21 +12,12 @@ from gateway.acceptance.payment_request import Parties, PaymentRequest, find_par
 from gateway.acceptance.reference_data import ReferenceData
 from gateway.http import event_loop
 from gateway.http.errors import ApiError
+from gateway.http.grouped_calls import GroupedCalls
 from gateway.http.idempotency import key_reused
 from models import idempotency, maker, payment, payment_view, payout, quote, wallet_payment
 from models.account import Party
 from models.payment import NewPayment
 from models.session import CommitUnknown, Connection, Contention, DatabaseUnavailable, Engine, statements, transaction
-
-LINGER_SECONDS = 0.002
-"""The longest wait of a group until it is as large as the one before, whose clients are likely to come again: fewer
-commits. After a group of one there is no wait."""
-
-GROUP_MAX = 256
-"""Enough for every connection of a process; larger groups gain nothing."""
-
-WAIT_SECONDS_MAX = 15.0
-"""Longer than the time-outs of the database: after this the group will not answer."""
 
 UNRESPONSIVE_SECONDS = 5.0
 """A group that took longer met an unresponsive database, and is not tried again."""
@@ -39,77 +27,21 @@ Answer = AcceptedPayment | Exception
 
 
 class GroupCommit:
-    """A leader among the waiting requests stores the payments of all; then the next one leads."""
+    """Stores the payments that are requested at the same time."""
 
     def __init__(self, engine: Engine, reference_data: ReferenceData) -> None:
         self._engine = engine
         self._reference_data = reference_data
-        self._thread = ThreadPoolExecutor(1, "group-commit")
-        self._lock = threading.Lock()
-        self._waiting: deque[_Pending] = deque()
-        self._is_led = False
-        self._size_before = 1
-        self._joined: event_loop.Wakeup | None = None
+        self._calls = GroupedCalls[PaymentRequest, AcceptedPayment]("group-commit", self._settle)
 
     def submit(self, request: PaymentRequest) -> AcceptedPayment:
         """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseUnavailable or Contention."""
-        if request.needs_own_transaction:
-            [answer] = event_loop.run_in_thread(self._settle, [request])
-        else:
-            answer = self._share(request)
+        if not request.needs_own_transaction:
+            return self._calls.ask(request)
+        [answer] = event_loop.run_in_thread(self._settle, [request])
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-    def _share(self, request: PaymentRequest) -> Answer:
-        pending = _Pending(request)
-        with self._lock:
-            self._waiting.append(pending)
-            pending.leads = not self._is_led
-            self._is_led = True
-            if self._joined is not None and len(self._waiting) >= self._size_before:
-                self._joined.set()
-        if not pending.leads and not pending.woken.wait(WAIT_SECONDS_MAX):
-            with self._lock:
-                if not pending.leads and pending in self._waiting:
-                    self._waiting.remove(pending)
-        if pending.leads:
-            self._lead(pending)
-        return pending.answer
-
-    def _lead(self, leader: "_Pending") -> None:
-        """Store one group of the waiting requests, its own first; then another thread leads."""
-        group: list[_Pending] = []
-        try:
-            self._gather()
-            with self._lock:
-                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
-            self._size_before = len(group)
-            answers = event_loop.run_in_thread(
-                self._settle, [pending.request for pending in group], executor=self._thread
-            )
-            for pending, answer in zip(group, answers, strict=True):
-                pending.answer = answer
-        finally:
-            with self._lock:
-                if not group:  # it was cancelled before it began
-                    self._waiting.remove(leader)
-                if self._waiting:
-                    self._waiting[0].leads = True
-                    self._waiting[0].woken.set()
-                else:
-                    self._is_led = False
-            for pending in group:
-                pending.woken.set()
-
-    def _gather(self) -> None:
-        """Let ready requests join, and wait a little for as many as there were before."""
-        event_loop.pause(0)
-        with self._lock:
-            joined = event_loop.Wakeup() if len(self._waiting) < self._size_before else None
-            self._joined = joined
-        if joined is not None:
-            joined.wait(LINGER_SECONDS)
 
     def _settle(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
         """An answer for each request; a group that fails as a whole is tried one by one."""
@@ -233,15 +165,3 @@ class GroupCommit:
                 is_replay = stored.object_id != request.id
                 answers[request.id] = AcceptedPayment(views[stored.object_id], is_replay)
         return answers
-
-
-class _Pending:
-    """A request that waits for its group."""
-
-    __slots__ = ("answer", "leads", "request", "woken")
-
-    def __init__(self, request: PaymentRequest) -> None:
-        self.request = request
-        self.answer: Answer = CommitUnknown()
-        self.leads = False
-        self.woken = event_loop.Wakeup()

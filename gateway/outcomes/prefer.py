@@ -47,12 +47,8 @@ def wait_for(
 
     The caller is authenticated again after a wait; raises ApiError. Call it without holding a database connection.
     """
-    preferences = environ.get("HTTP_PREFER")
-    seconds = None if preferences is None else wait_seconds(preferences)
-    if seconds is None:
-        return subject, {}
-    applied = {"Preference-Applied": f"wait={seconds}"}
-    if seconds == 0 or is_over(subject):
+    seconds, applied = _preferred(environ)
+    if not seconds or is_over(subject):
         return subject, applied
     until = time.monotonic() + seconds
     with services.waiters.add(subject.id, authenticate(environ, services).id, environ.get(CLIENT)) as waiter:
@@ -85,6 +81,19 @@ def wait_for_change(subject: Awaited, environ: Environ, services: Services) -> t
 
     subject, applied = wait_for(subject, is_over, environ, services)
     return subject, has_version(subject), applied
+
+
+def final_for(etag: str, environ: Environ) -> tuple[bool, dict[str, str]]:
+    """What `wait_for_change` says of a final payment that has this entity tag: it does not wait."""
+    etags = environ.get("HTTP_IF_NONE_MATCH")
+    return etags is not None and parse_etags(etags).contains_weak(etag[1:-1]), _preferred(environ)[1]
+
+
+def _preferred(environ: Environ) -> tuple[int | None, dict[str, str]]:
+    """The seconds that the caller prefers to wait, None without that, and the Preference-Applied header."""
+    preferences = environ.get("HTTP_PREFER")
+    seconds = None if preferences is None else wait_seconds(preferences)
+    return seconds, {} if seconds is None else {"Preference-Applied": f"wait={seconds}"}
 
 
 def needs_no_wait(view: PaymentView) -> bool:
