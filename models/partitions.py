@@ -1,4 +1,4 @@
-"""Monthly partitions of payments and operations, created ahead."""
+"""Monthly partitions of payments and operations, created ahead, and their indexes that are no longer used."""
 
 from sqlalchemy import Connection
 
@@ -13,6 +13,14 @@ MONTHS_AHEAD_MIN = 1
 def ensure(connection: Connection) -> int:
     """Create those missing from last month to three months ahead; returns their number."""
     return connection.exec_driver_sql("SELECT ensure_partitions()").scalar_one()
+
+
+def drop_superseded_indexes(connection: Connection) -> int:
+    """Drop what only processes of an earlier version used, a day after the migration; returns how many.
+
+    Raises Contention if the table is in use for a second on end.
+    """
+    return connection.exec_driver_sql("SELECT drop_superseded_indexes()").scalar_one()
 
 
 MISSING = r"""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from models.account import Party
 from models.keyset import START, Cursor, all_of
-from models.payment_search import SCANNED_MAX, Column, Filter, Keyset, ListQuery, Page, search
+from models.payment_search import OF_USER, SCANNED_MAX, Column, Filter, Keyset, ListQuery, Page, search
 from models.payment_view import by_ids
 from models.rules.visibility import SEES_COMMISSION, VISIBLE, Rule
 
@@ -144,11 +144,10 @@ def page(
     With an idempotency `key` those that it ordered or acted on: the viewer's own key, or that of anybody for who reads
     all.
 
-    Three keysets: ordered by the viewer, out of their accounts, and into their accounts. For an account of someone
-    else the viewer's own payments are scanned, so that neither time nor size tells how many others there are.
+    For an account of someone else the viewer's own payments are scanned, so that neither time nor size tells how many
+    others there are.
     """
-    sides = [Keyset(f"p.{side}_id = a.id", each_own=True) for side in ("source", "target")]
-    keysets = [Keyset("TRUE")] if viewer.reads_all else [Keyset(FACTS["is_initiator"]), *sides]
+    keysets = [Keyset("TRUE")] if viewer.reads_all else OF_USER
     if of is not None and (viewer.reads_all or of.owner_id == viewer.id):
         keysets = [Keyset(f"p.{side}_id = %(account_id)s") for side in ("source", "target")]
     elif of is not None:

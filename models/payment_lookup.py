@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from models import payment_stuck, pg_arrays
 from models.keyset import START, Cursor, all_of
-from models.payment_search import BY_ID, Column, Filter, Keyset, ListQuery, Page, Search, search
+from models.payment_search import BY_ID, IN_ACCOUNTS, OF_USER, Column, Filter, Keyset, ListQuery, Page, Search, search
 from models.payment_stuck import StuckFilter, StuckPayment
 from models.records import records
 
@@ -24,10 +24,11 @@ KEYSETS: Mapping[str, tuple[Keyset, ...]] = {
     "bulk_id": (Keyset("p.bulk_id = %(bulk_id)s"),),
     "account_id": tuple(Keyset(f"p.{side}_id = %(account_id)s") for side in SIDES),
     "wallet": tuple(Keyset(f"p.{side}_id = (SELECT id FROM accounts WHERE token = %(wallet)s)") for side in SIDES),
-    "merchant_id": tuple(Keyset(f"p.{side}_id = a.id", each_own=True) for side in SIDES),
-    "user_id": (Keyset("p.user_id = %(ordered_by)s"),),
+    "merchant_id": IN_ACCOUNTS,
+    "user_id": OF_USER,
 }
-"""What an index finds, by member of the filter, the fewest rows first; the other members are tested on those rows."""
+"""What an index finds, by member of the filter, the fewest rows first; the other members are tested on those rows, and
+so is who ordered them."""
 
 ROWS = """
 SELECT id::text, type, user_id::text, amount, currency,
@@ -58,7 +59,7 @@ def search_of(which: StuckFilter) -> Search:
         **{f"error_{number}": value for number, value in enumerate(payment_stuck.errors(which, "e").values())},
         **{"ids": None if which.ids is None else pg_arrays.plain(which.ids), "batch_id": which.batch_id},
         **{"bulk_id": which.bulk_id, "account_id": which.account_id, "wallet": which.wallet},
-        **{"user_id": which.merchant_id, "ordered_by": which.user_id},
+        "user_id": which.merchant_id or which.user_id,
     }
     columns[BY_ID] = Column("p.created_at", "timestamptz")
     query = ListQuery([Filter(sql, "is", ["true"]) for sql in applying], which.created_from, which.created_before)
@@ -78,5 +79,5 @@ def _keysets(which: StuckFilter) -> tuple[tuple[Keyset, ...], StuckFilter]:
         return (found,), which._replace(error_prefix=None, error_contains=None)
     if first is None:
         return (Keyset("TRUE"),), which
-    without: dict[str, Any] = {first: None}
+    without: dict[str, Any] = {} if first == "user_id" else {first: None}
     return KEYSETS[first], which._replace(**without)

@@ -78,6 +78,14 @@ class Keyset(NamedTuple):
     each_own: bool = False
 
 
+IN_ACCOUNTS = tuple(Keyset(f"p.{side}_id = a.id", each_own=True) for side in ("source", "target"))
+"""Payments out of the user's accounts, and into them."""
+
+OF_USER = (Keyset("p.user_id = %(user_id)s AND p.type NOT IN ('transfer', 'charge')"), *IN_ACCOUNTS)
+"""Payments that the user ordered, and those of their accounts: who orders a transfer or a charge owns one of its sides,
+so that these need no index by their initiator."""
+
+
 class RowKey(NamedTuple):
     """Position of a row in its list."""
 

@@ -1,6 +1,7 @@
 """The Celery tasks: each calls one function of the workers, and may run twice or never without harm."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -122,13 +123,15 @@ def heartbeat() -> None:
 
 @_exclusive(ENSURE_PARTITIONS)
 def ensure_partitions() -> None:
-    """Create the partitions of the coming months, and log an error if one is still missing."""
+    """Create the partitions of the coming months, and log an error if one is missing; drop superseded indexes."""
     with transaction(process.engine()) as connection:
         partitions.ensure(connection)
     with transaction(process.engine()) as connection:
         missing = partitions.missing(connection)
     if missing:
         log.error("months have no partition", months=list(missing), command="flask payments partitions")
+    with suppress(Contention), transaction(process.engine()) as connection:
+        partitions.drop_superseded_indexes(connection)
 
 
 @_exclusive(WELCOME)

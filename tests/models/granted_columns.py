@@ -63,3 +63,16 @@ STATEMENTS = {
     },
     ("UPDATE", "bank_statement_lines"): DISMISSAL | MATCH,
 }
+
+FUNCTION_RIGHTS = {
+    "payments_gateway": {"uuid_floor"},
+    "payments_worker": {
+        "claim_due",
+        "drop_superseded_indexes",
+        "ensure_partitions",
+        "ledger_batch_hash",
+        "ledger_genesis_root",
+        "uuid_floor",
+    },
+}
+"""The functions of the product that each role may call."""

@@ -17,6 +17,7 @@ from tests.models.granted_columns import (
     BATCH,
     CURRENCY,
     DEED,
+    FUNCTION_RIGHTS,
     MEMBERS,
     OPS_ACTIONS,
     ORDER,
@@ -199,10 +200,6 @@ COLUMN_RIGHTS = {
         ("UPDATE", "rail_positions"): {"position", "updated_at"},
         ("INSERT", "audit_log"): DEED,
     },
-}
-FUNCTION_RIGHTS = {
-    "payments_gateway": {"uuid_floor"},
-    "payments_worker": {"uuid_floor", "claim_due", "ensure_partitions", "ledger_batch_hash", "ledger_genesis_root"},
 }
 SCHEMA = "public"
 ROLES = pytest.mark.parametrize("role", ["payments_worker", "payments_gateway"])

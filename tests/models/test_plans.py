@@ -174,7 +174,7 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "its operations": (1, lambda c, some: operation.of_payment(c, some["payment"])),
     "its state": (1, lambda c, some: payment.states(c, [some["payment"]])),
     "a page of a user's payments": (
-        EVERY_MONTH,
+        EVERY_MONTH + 1,  # and the balances that two months left
         lambda c, some: payment_list.page(c, Viewer(some["user"]), ListQuery(), 21),
     ),
     "a page of all payments": (6, lambda c, _: payment_list.page(c, EVERYBODY, ListQuery(), 21)),

@@ -85,6 +85,8 @@ ATTACKS = {
     "lock the table": Attack("LOCK TABLE accounts IN EXCLUSIVE MODE", NO_BREAK),
     "make_partition": Attack("SELECT make_partition('payments', now() + interval '9 months')", NO_BREAK),
     "ensure_partitions": Attack("SELECT ensure_partitions()", NO_BREAK, NO_BREAK),
+    "drop_superseded_indexes": Attack("SELECT drop_superseded_indexes()", NO_BREAK, NO_BREAK),
+    "supersede_index": Attack("SELECT supersede_index('payments_pkey')", NO_BREAK),
     "make a table": Attack("CREATE TABLE mine (id integer)", NO_BREAK),
     "disable the triggers": Attack("ALTER TABLE operations DISABLE TRIGGER USER", NO_BREAK),
     "skip the triggers": Attack("SET session_replication_role = replica", DENIED),
