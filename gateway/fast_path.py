@@ -14,6 +14,7 @@ from gateway.auth.guards import authenticate
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import PENDING_ERROR, ROUTE, Application, Environ
 from gateway.http.blueprint import encode
+from gateway.http.clean_body import clean_loader
 from gateway.http.media_types import JSON, PROBLEM, best_match, is_json
 from gateway.http.parsing import BODY_BYTES_MAX, decode_body, load_parsed, parse
 from gateway.outcomes.prefer import final_for, is_final, needs_no_wait, wait_for, wait_for_change
@@ -41,6 +42,7 @@ class FastPath:
         self._services = services
         self._allows_origins = bool(services.settings.allowed_origins)
         self._schemas = {path: route.schema() for path, route in ROUTES.items()}
+        self._loaders = {path: clean_loader(schema) for path, schema in self._schemas.items()}
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         answer = None
@@ -102,7 +104,7 @@ class FastPath:
             if caller.scopes.isdisjoint(ROUTES[path].scopes):
                 return None
             body = parse(decode_body(received))
-            loaded = load_parsed(self._schemas[path], body)
+            loaded = self._loaders[path](body) or load_parsed(self._schemas[path], body)
             accepted = create_payment(path, body, loaded, environ, caller, self._services)
             view, applied = accepted.view, Headers()
             if "HTTP_PREFER" in environ:
