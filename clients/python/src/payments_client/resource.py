@@ -25,9 +25,11 @@ N = TypeVar("N", bound=Model)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Errors of the connection as NoAnswer."""
+    """Errors of the connection as NoAnswer; what was never sent because it cannot be is raised as it is."""
     try:
         yield
+    except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):
+        raise
     except (httpx.TransportError, httpx.DecodingError) as error:
         raise NoAnswer(f"{type(error).__name__}: {error}") from error
 
