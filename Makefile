@@ -33,7 +33,7 @@ check: dev ## run the checks and the quick tests; for use before a commit
 faults: dev ## run the long form of the tests that kill, freeze and restart servers while payments flow
 	@FAULTS=full $(python) -m pytest tests/faults tests/e2e/state_machine/test_state_machine.py
 
-cluster-test: dev ## run the scenarios over nginx, with packages of Debian (needs root to install them)
+cluster-test: dev ## run the scenarios over nginx and PgBouncer, with packages of Debian (needs root to install them)
 	@sh tests/cluster/install.sh
 	@$(python) -m pytest tests/cluster
 

@@ -35,7 +35,6 @@ COLORS = ("red", "amber", "green", "blue", "violet", "gray")
 
 CURRENCY = "[A-Z][A-Z0-9]{2,11}"
 KEY = "[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?"
-RECEIPT_KEY = f"|{KEY}"
 RATE = r"^[1-9]\d{0,6} per (second|minute|hour|day)$"
 
 
@@ -47,6 +46,9 @@ class Settings:
     """With the owner's role; for migrations only."""
     worker_database_url: str | None
     gateway_database_url: str | None
+    listen_database_url: str | None
+    database_pooler: str
+    """"transaction": a pooler may give each transaction another session, and LISTEN goes past it by the URL above."""
     redis_url: str
     """The broker, database 0; in the Redis client's spelling, even if it was set in kombu's."""
     secret_key: str
@@ -117,7 +119,6 @@ class Settings:
     rail: str
     """The connection to a bank: "simulator" or "sepa"; empty: none, and no worker sends payouts."""
     rail_simulator_url: str
-    """URL of the simulated bank."""
     rail_timeout_seconds: int
     """Time limit of its answer; after that the outcome is unknown."""
     rail_outbox: str
@@ -153,8 +154,7 @@ def load() -> Settings:
     Raises environs.EnvError for an invalid value.
     """
     env = Env()
-    has_url = any(env.str(f"{role}DATABASE_URL", None) for role in ("", "WORKER_", "GATEWAY_"))
-    stack = {} if has_url else _running_stack()
+    stack = {} if any(env.str(f"{who}DATABASE_URL", None) for who in ("", "WORKER_", "GATEWAY_")) else _running_stack()
     owner = normalized(env.str("DATABASE_URL", stack.get("database_url")))
     redis_url = env.str("REDIS_URL", stack.get("redis_url", "redis://localhost:6379/0"))
     redis_url = redis_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
@@ -162,6 +162,8 @@ def load() -> Settings:
         database_url=owner,
         worker_database_url=normalized(env.str("WORKER_DATABASE_URL", None)) or as_role(owner, WORKER_ROLE),
         gateway_database_url=normalized(env.str("GATEWAY_DATABASE_URL", None)) or as_role(owner, GATEWAY_ROLE),
+        listen_database_url=normalized(env.str("LISTEN_DATABASE_URL", None)),
+        database_pooler=env.str("DATABASE_POOLER", "", validate=OneOf(["", "transaction"])),
         redis_url=redis_url,
         secret_key=env.str("SECRET_KEY", stack.get("secret_key", "")),
         receipt_key=_receipt_key(env, stack.get("receipt_key", "")),
@@ -228,7 +230,7 @@ def _receipt_key(env: Env, default: str) -> str:
         key = Path(file).read_text().strip() if file else env.str("RECEIPT_KEY", default)
     except OSError as error:
         raise EnvError(f"RECEIPT_KEY_FILE: {error}") from error
-    if not re.fullmatch(RECEIPT_KEY, key, re.ASCII):
+    if not re.fullmatch(f"|{KEY}", key, re.ASCII):
         raise EnvError("RECEIPT_KEY: not 32 bytes in hexadecimal digits or base64")
     return key
 

@@ -60,6 +60,8 @@ def on_starting(_: object) -> None:
         raise SystemExit("SECOND_FACTOR_KEYS is not set")
     if current.gateway_database_url is None:
         raise SystemExit("GATEWAY_DATABASE_URL is not set")
+    if current.database_pooler and current.listen_database_url in (None, current.gateway_database_url):
+        raise SystemExit("LISTEN_DATABASE_URL must lead past the pooler, to PostgreSQL itself")
     _allow_files(worker_connections + OTHER_FILES)
     try:
         preflight.check_or_exit(current.gateway_database_url, "gateway", durability=current.preflight_durability)

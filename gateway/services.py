@@ -29,7 +29,9 @@ class Services:
         """The database, with the gateway's role."""
         if self.settings.gateway_database_url is None:
             raise RuntimeError("GATEWAY_DATABASE_URL is not set")
-        opened = open_engine(self.settings.gateway_database_url, application="gateway")
+        opened = open_engine(
+            self.settings.gateway_database_url, application="gateway", keeps_plans=not self.settings.database_pooler
+        )
         metrics.watch_pool(opened, POOL_SIZE)
         return opened
 
@@ -82,7 +84,7 @@ class Services:
     def waiters(self) -> Waiters:
         """Requests that wait for a payment or bulk."""
         settings = self.settings
-        url = settings.gateway_database_url or ""
+        url = settings.listen_database_url or settings.gateway_database_url or ""
         return Waiters(self.engine, url, waiters_max=settings.waiters_max, of_user_max=settings.waiters_per_user_max)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from models.session import driver_cursor
+from models.session import KEEPS_PLANS, driver_cursor
 
 PLAN_SECONDS_MIN, PLAN_SECONDS_MAX = 1.0, 60.0
 """Lifetime of a connection's plans, doubled each time: plans made while a table was empty are soon replaced."""
@@ -29,12 +29,15 @@ class PreparedStatement:
         self.name = name
         self._prepare = f"PREPARE {name} AS {numbered}"
         self._execute = f"EXECUTE {name}" + (f" ({', '.join(f'%({each})s' for each in names)})" if names else "")
+        self.text = re.sub(r"%(?!\(\w+\)s)", "%%", text)
 
     def run(self, connection: Connection, **parameters: object) -> "Rows":
-        """Execute it, and prepare it first on a new connection.
+        """Execute it, and prepare it first on a new connection; plan it each time if its engine keeps no plans.
 
         Without SQLAlchemy, whose results cost more than most of these statements: only its errors are used.
         """
+        if not connection.info.get(KEEPS_PLANS, True):
+            return self._rows(connection, self.text, parameters)
         prepared = connection.info.get("prepared")
         if prepared is None:
             prepared = connection.info["prepared"] = _PreparedConnection()
@@ -44,12 +47,16 @@ class PreparedStatement:
         if self.name not in prepared.names:
             connection.exec_driver_sql(self._prepare)
             prepared.names.add(self.name)
+        return self._rows(connection, self._execute, parameters)
+
+    @staticmethod
+    def _rows(connection: Connection, statement: str, parameters: dict[str, object]) -> "Rows":
         cursor = driver_cursor(connection)
         try:
-            cursor.execute(self._execute, parameters)
+            cursor.execute(statement, parameters)
             return Rows(cursor)
         except BaseException as error:
-            connection._handle_dbapi_exception(error, self._execute, parameters, cursor, None)
+            connection._handle_dbapi_exception(error, statement, parameters, cursor, None)
         finally:
             cursor.close()
 

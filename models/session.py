@@ -55,8 +55,18 @@ class Contention(Exception):
     """A lock timed out, or this transaction was aborted by a deadlock or serialization failure: retry."""
 
 
-def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = "payments") -> Engine:
-    """Create an engine for one role; call it in each process after the fork."""
+KEEPS_PLANS = "keeps_plans"
+"""Of a connection's info: False if its statements must not be prepared."""
+
+
+def open_engine(
+    url: str, poolclass: type[Pool] = QueuePool, application: str = "payments", *, keeps_plans: bool = True
+) -> Engine:
+    """Create an engine for one role; call it in each process after the fork.
+
+    Without `keeps_plans` nothing of a transaction is left in the session, so that a pooler may give each transaction
+    another one.
+    """
     sizes = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_SECONDS}
     engine = create_engine(
         url,
@@ -70,6 +80,8 @@ def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = 
         **(sizes if poolclass is QueuePool else {}),
     )
     event.listen(engine, "connect", _read_integers)
+    if not keeps_plans:
+        event.listen(engine, "connect", _keep_no_plans)
     event.listen(engine, "handle_error", _drop_useless)
     event.listen(engine, "checkin", _note_return)
     event.listen(engine, "checkout", partial(_replace_if_dead, engine.dialect))
@@ -89,6 +101,10 @@ NUMERIC = extensions.new_type((1700,), "NUMERIC", _integer)
 
 def _read_integers(connection: DBAPIConnection, _record: object) -> None:
     extensions.register_type(NUMERIC, connection)
+
+
+def _keep_no_plans(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    record.info[KEEPS_PLANS] = False
 
 
 class RequestCursor(extensions.cursor):

@@ -38,7 +38,8 @@ HEARTBEAT_SECONDS = 2.0
 def engine() -> Engine:
     """Connections in the worker's role."""
     application = f"{WORKER_PREFIX}{worker_name}" if worker_name else WORKER_PREFIX.strip()
-    opened = open_engine(_url(), application=application[:APPLICATION_LENGTH_MAX])
+    keeps_plans = not settings.load().database_pooler
+    opened = open_engine(_url(), application=application[:APPLICATION_LENGTH_MAX], keeps_plans=keeps_plans)
     metrics.watch_pool(opened, POOL_SIZE)
     return opened
 

@@ -1,5 +1,6 @@
 """nginx by the files of deploy/nginx, on a port of its own and without rights."""
 
+import os
 import shutil
 import signal
 import socket
@@ -46,7 +47,8 @@ class Nginx:
         """A file of its folder."""
         path = self.folder / name
         path.write_text(text)
-        shutil.chown(path, self.folder.stat().st_uid, self.folder.stat().st_gid)
+        if os.geteuid() == 0:
+            shutil.chown(path, self.folder.stat().st_uid, self.folder.stat().st_gid)
         path.chmod(0o600)
         return path
 

@@ -1,7 +1,7 @@
 """A whole stack whose clients come through nginx to two gateways."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from embedded.process import Process
 from embedded.stack import READY_SECONDS_MAX, Stack
 from settings import METRICS_FILES
 from tests.cluster.nginx import HOST, Nginx, free_port
+from tests.cluster.pgbouncer import PgBouncer
 from tests.stacks import UNLIMITED
 from tests.support import begin_with, charge_commission, entries_of, memory
 
@@ -21,8 +22,8 @@ GATEWAYS = ("gateway-1", "gateway-2")
 class ClusterStack(Stack):
     """The embedded stack with two gateways instead of one; `bind` and `url` are those of nginx."""
 
-    def __init__(self, home: homes.Home, environ: dict[str, str] | None = None) -> None:
-        super().__init__(home, environ=BEHIND_PROXY | (environ or {}))
+    def __init__(self, home: homes.Home) -> None:
+        super().__init__(home, environ=BEHIND_PROXY)
         self._listener.close()
         one = self.processes.pop("gateway")
         self.binds = {name: f"{HOST}:{free_port()}" for name in GATEWAYS}
@@ -72,12 +73,41 @@ class ClusterStack(Stack):
         super().stop()
 
 
+class PooledStack(ClusterStack):
+    """With PgBouncer between all processes and PostgreSQL; `pooler` changes its settings."""
+
+    def __init__(self, home: homes.Home, **pooler: str) -> None:
+        super().__init__(home)
+        self.pgbouncer = PgBouncer(home, self.postgres, **pooler)
+        for process in self.processes.values():
+            environ = process.environ
+            environ["DATABASE_POOLER"] = "transaction"
+            if direct := environ.get("GATEWAY_DATABASE_URL"):
+                environ |= {"LISTEN_DATABASE_URL": direct, "GATEWAY_DATABASE_URL": self.pgbouncer.url(direct)}
+            if direct := environ.get("WORKER_DATABASE_URL"):
+                environ["WORKER_DATABASE_URL"] = self.pgbouncer.url(direct)
+
+    def start_processes(self) -> None:
+        self.pgbouncer.start()
+        super().start_processes()
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.send(signal.SIGTERM)
+        for process in self.processes.values():
+            process.stop()
+        self.pgbouncer.stop()
+        super().stop()
+
+
 @contextmanager
-def new_cluster(migrated: Path, environ: dict[str, str] | None = None) -> Iterator[ClusterStack]:
+def new_cluster(
+    migrated: Path, kind: Callable[..., ClusterStack] = ClusterStack, **options: str
+) -> Iterator[ClusterStack]:
     """A new one, durable and with every process; every line of the processes' logs is JSON."""
     with homes.temporary(memory() or homes.SHARED) as home:
         begin_with(migrated, home.path)
-        stack = ClusterStack(home, environ)
+        stack = kind(home, **options)
         try:
             stack.start_servers()
             charge_commission(stack.postgres, percent=0)
