@@ -39,7 +39,8 @@ _NEWER_FINAL = f"SELECT subject_id FROM ({_NEWER} OFFSET 0) AS newer WHERE name 
 _QUARTER = "date_bin('15 minutes', {}, '2000-01-01T00:00:00Z')"
 
 ENTERED = f"""
-SELECT s.moment, p.type, s.state, p.currency, s.number, s.number * s.amount AS amount
+SELECT {_QUARTER.format("s.moment")} AS period, p.type, s.state, p.currency,
+       sum(s.number) AS number, sum(s.number * s.amount) AS amount
 FROM ({{final}}) AS e CROSS JOIN LATERAL (SELECT * FROM payments WHERE id = e.subject_id OFFSET 0) AS p
 CROSS JOIN LATERAL (
     SELECT {_QUARTER.format("p.created_at")} < {_QUARTER.format("p.finalized_at")} AS is_long OFFSET 0) AS of
@@ -53,30 +54,33 @@ CROSS JOIN LATERAL (VALUES
     (a.moment, 'AUTHORIZED', 1, p.amount, of.is_long AND a.moment IS NOT NULL),
     (p.finalized_at, CASE WHEN a.moment IS NULL THEN 'INITIATED' ELSE 'AUTHORIZED' END, -1, p.amount, of.is_long)
 ) AS s (moment, state, number, amount, is_one)
-WHERE s.is_one
+WHERE s.is_one GROUP BY 1, 2, 3, 4
 """
-"""When each payment came into a state, and when it left one, if it was open at the end of a quarter of an hour. OFFSET
-0: each is looked up in its month alone."""
+"""How many payments came into a state in a quarter of an hour, and how many left one that they were in at the end of an
+earlier one. OFFSET 0: each is looked up in its month alone."""
 
 MOVED = f"""
-SELECT o.created_at AS moment, coalesce(a.code, '{CUSTOMER}') AS code, p.type, u.id AS merchant_id, o.kind, o.currency,
-       greatest(-o.amount, 0) AS debits, greatest(o.amount, 0) AS credits, p.id
-FROM ({{final}}) AS e CROSS JOIN LATERAL (SELECT * FROM payments WHERE id = e.subject_id OFFSET 0) AS p
-CROSS JOIN LATERAL (SELECT * FROM operations WHERE payment_id = e.subject_id OFFSET 0) AS o
-CROSS JOIN LATERAL (SELECT code FROM accounts WHERE id = o.account_id OFFSET 0) AS a
-LEFT JOIN LATERAL (
-    SELECT id FROM users
-    WHERE id = p.user_id AND role = 'merchant' AND a.code = 'commission' AND o.kind = 'commission' OFFSET 0
-) AS u ON true
+SELECT period, code, type, u.id AS merchant_id, kind, currency,
+       sum(debits) AS debits, sum(credits) AS credits, count(*) AS payments
+FROM (
+    SELECT {_QUARTER.format("o.created_at")} AS period, coalesce(a.code, '{CUSTOMER}') AS code, p.type,
+           CASE WHEN a.code = 'commission' AND o.kind = 'commission' THEN p.user_id END AS maker_id, o.kind, o.currency,
+           sum(greatest(-o.amount, 0)) AS debits, sum(greatest(o.amount, 0)) AS credits
+    FROM ({{final}}) AS e CROSS JOIN LATERAL (SELECT * FROM payments WHERE id = e.subject_id OFFSET 0) AS p
+    CROSS JOIN LATERAL (SELECT * FROM operations WHERE payment_id = e.subject_id OFFSET 0) AS o
+    LEFT JOIN (SELECT id, code FROM accounts WHERE code IS NOT NULL OFFSET 0) AS a ON a.id = o.account_id
+    GROUP BY p.id, 1, 2, 3, 4, 5, 6
+) AS moved LEFT JOIN LATERAL (SELECT id FROM users WHERE id = maker_id AND role = 'merchant' OFFSET 0) AS u ON true
+GROUP BY 1, 2, 3, 4, 5, 6
 """
-"""What each operation moved; of commission also the merchant who ordered it."""
+"""What was moved in each quarter of an hour; of commission also the merchant who ordered it."""
 
 _SPANS = "(VALUES ('day', interval '1 day'), ('quarter', interval '15 minutes')) AS spans (span, length)"
-_PERIOD = "date_bin(spans.length, moment, '2000-01-01T00:00:00Z')"
+_PERIOD = "date_bin(spans.length, period, '2000-01-01T00:00:00Z')"
 
 ADD_PAYMENTS = f"""
 INSERT INTO payment_sums AS kept (span, period, type, state, currency, number, amount)
-SELECT span, {_PERIOD} AS period, type, state, currency, sum(number), sum(amount)
+SELECT span, {_PERIOD}, type, state, currency, sum(number), sum(amount)
 FROM ({ENTERED.format(final=_PAGE_OF_FINAL)}) AS entered CROSS JOIN {_SPANS} GROUP BY 1, 2, 3, 4, 5
 ON CONFLICT (span, period, type, state, currency) DO UPDATE
 SET number = kept.number + excluded.number, amount = kept.amount + excluded.amount
@@ -84,7 +88,7 @@ SET number = kept.number + excluded.number, amount = kept.amount + excluded.amou
 
 ADD_MOVEMENTS = f"""
 INSERT INTO movement_sums AS kept (span, period, code, type, merchant_id, kind, currency, debits, credits, payments)
-SELECT span, {_PERIOD} AS period, code, type, merchant_id, kind, currency, sum(debits), sum(credits), count(DISTINCT id)
+SELECT span, {_PERIOD}, code, type, merchant_id, kind, currency, sum(debits), sum(credits), sum(payments)
 FROM ({MOVED.format(final=_PAGE_OF_FINAL)}) AS moved CROSS JOIN {_SPANS} GROUP BY 1, 2, 3, 4, 5, 6, 7
 ON CONFLICT (span, period, code, type, merchant_id, kind, currency) DO UPDATE
 SET debits = kept.debits + excluded.debits, credits = kept.credits + excluded.credits,
@@ -113,7 +117,7 @@ _OF_PERIODS = """
  OR span = 'quarter' AND period >= %(start)s AND period < %(first_day)s
  OR span = 'quarter' AND period >= %(last_day)s AND period < %(end)s)
 """
-_DURING = "moment >= %(start)s AND moment < %(end)s"
+_DURING = "period >= %(start)s AND period < %(end)s"
 
 PAYMENTS = f"""
 SELECT type, state, currency, sum(number)::bigint, sum(amount)::text FROM (
@@ -128,8 +132,8 @@ MOVEMENTS = f"""
 SELECT span, period, code, type, merchant_id, kind, currency, debits, credits, payments
 FROM movement_sums WHERE {_OF_PERIODS}
 UNION ALL
-SELECT 'day', date_bin('1 day', moment, '2000-01-01T00:00:00Z'), code, type, merchant_id, kind, currency,
-       sum(debits), sum(credits), count(DISTINCT id)
+SELECT 'day', date_bin('1 day', period, '2000-01-01T00:00:00Z'), code, type, merchant_id, kind, currency,
+       sum(debits), sum(credits), sum(payments)
 FROM ({MOVED.format(final=_NEWER_FINAL)}) AS newer WHERE {_DURING} GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 """What was moved between two times: one statement, so that sums and what came after are of the same moment."""
