@@ -3,7 +3,9 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 from embedded import api
 from embedded import home as homes
@@ -47,6 +49,12 @@ class ClusterStack(Stack):
     def wait_ready(self) -> None:
         for name in GATEWAYS:
             self.processes[name].wait_until(lambda name=name: self.is_ready(name), READY_SECONDS_MAX)
+
+    def at(self, bind: str) -> Self:
+        """The same stack, for clients who come to this address."""
+        other = copy(self)
+        other.bind, other.url = bind, f"http://{bind}"
+        return other
 
     def passed(self, name: str) -> int:
         """The number of requests that nginx passed to this gateway alone."""
