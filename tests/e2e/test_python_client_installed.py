@@ -46,7 +46,7 @@ print([event.type for event in received])
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the client and nothing of ours."""
     folder = tmp_path_factory.mktemp("installed")
-    return install(folder, built(folder), *FRAMEWORKS)
+    return install(folder, f"{built(folder)}[cli]", *FRAMEWORKS)
 
 
 @pytest.mark.slow
@@ -54,6 +54,14 @@ def test_the_lines_of_the_readme_run(users: StackUsers, python: Path) -> None:
     [code] = re.findall(r"^```python\n(.+?)^```", (PROJECT / "README.md").read_text(), re.M | re.S)
     printed = run(python, "-c", code, PAYMENTS_URL=users.stack.url, PAYMENTS_TOKEN=users.clients[0].token)
     assert printed == "COMPLETED\n"
+
+
+@pytest.mark.slow
+def test_the_command_is_installed(users: StackUsers, python: Path) -> None:
+    command, person = python.with_name("payments"), users.clients[0]
+    environ = {"PAYMENTS_URL": users.stack.url, "PAYMENTS_TOKEN": person.token}
+    assert run(command, "--version") == "payments, version 0.1.0\n"
+    assert json.loads(run(command, "get", person.wallet, "--json", **environ))["token"] == person.wallet
 
 
 @pytest.mark.slow

@@ -35,6 +35,6 @@ def upload(
         count += chunk.count(b"\n")
         if progress:
             progress(count)
-    if close and bulk.is_open:
+    if close:  # a closed bulk is compared with the number of lines all the same
         bulk = yield from call(client, (Bulk,), f"close_{one}", {"id": id, "lines": count})
     return bulk

@@ -61,6 +61,9 @@ PAUSE_SECONDS = 0.25
 PAUSE_SECONDS_MAX = 8.0
 """The first pause is drawn from up to PAUSE_SECONDS, each further one from up to twice as long."""
 
+ATTEMPT_SECONDS_MIN = 0.001
+"""However little time a call has, it is sent once."""
+
 NO_CONTENT = 204
 SILENCE_SECONDS_MAX = 45.0
 """An event stream sends a comment every 15 s: after three that did not come the connection is dead."""
@@ -97,7 +100,7 @@ def send(request: Request, policy: Policy, step: type[Send] | type[Open] = Send)
     """The successful response; tried again as the policy says, within one total time. Raises the last error."""
     deadline = time.monotonic() + policy.timeout + request.wait
     for attempt in count():
-        left = deadline - time.monotonic()
+        left = max(deadline - time.monotonic(), ATTEMPT_SECONDS_MIN)
         failure: NoAnswer | ResponseError
         try:
             response: Response = yield step(request, left)

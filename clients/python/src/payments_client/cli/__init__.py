@@ -1,0 +1,1 @@
+"""The command `payments`; it needs the extra `cli`."""
