@@ -78,19 +78,19 @@ class Target:
 PEERS_ONLY = "with `--peers` only"
 
 TARGETS = [
-    Target("end to end, 32 connections / pgbench", "completed_32", "tpcb", 0.5, 1.0),
-    Target("end to end, 8 connections / pgbench", "completed_8", "tpcb", 0.35, 0.8),
-    Target("bulk charges, lines COMPLETED / pgbench", "bulk", "tpcb", 2, 4),
-    Target("posting alone / pgbench", "posting_spread", "tpcb", 2, 4),
+    Target("end to end, 32 connections / pgbench", "completed_32", "tpcb", 0.8, 1.0),
+    Target("end to end, 8 connections / pgbench", "completed_8", "tpcb", 0.6, 0.8),
+    Target("bulk charges, lines COMPLETED / pgbench", "bulk", "tpcb", 2.5, 4),
+    Target("posting alone / pgbench", "posting_spread", "tpcb", 2.8, 4),
     Target("hot account (slower of in and out) / spread", "posting_hot", "posting_spread", 0.9, 1.0),
     Target("submit to COMPLETED, half load, 8 conns, p50", "half_8_completed_p50", None, 20, 10, " ms"),
     Target("submit to COMPLETED, half load, 8 conns, p99", "half_8_completed_p99", None, 60, 40, " ms"),
     Target("submit to COMPLETED, half load, 32 conns, p50", "half_32_completed_p50", None, 20, 10, " ms"),
     Target("submit to COMPLETED, half load, 32 conns, p99", "half_32_completed_p99", None, 60, 40, " ms"),
-    Target("GET by id, final payment / pgbench -S", "reads", "select", 0.05, 0.1),
-    Target("django-hordak, 4 processes: the product faster", "posting_spread", "hordak", 3, 5, " times", PEERS_ONLY),
-    Target("naive Celery version: the product faster", "completed_8", "naive", 10, 20, " times", PEERS_ONLY),
-    Target("memory (PSS) of gateway + workers + beat", "memory_mb", None, 400, 250, " MB"),
+    Target("GET by id, final payment / pgbench -S", "reads", "select", 0.1, 0.15),
+    Target("django-hordak, 4 processes: the product faster", "posting_spread", "hordak", 10, 15, " times", PEERS_ONLY),
+    Target("naive Celery version: the product faster", "completed_8", "naive", 20, 30, " times", PEERS_ONLY),
+    Target("memory (PSS) of gateway + workers + beat", "memory_mb", None, 320, 250, " MB"),
 ]
 
 COST_RUNS = {
