@@ -17,6 +17,7 @@ REFUSED = " refused: "
 ERRORS_FROM, REDIRECTS_FROM = 400, 300
 
 FOCUS = """element => {
+    if (!element.isConnected) return "replaced";
     const focus = document.activeElement;
     if (focus !== element) return focus.matches(".skip") && element.closest("#main") ? "skip" : "elsewhere";
     return focus.matches(":focus-visible") && getComputedStyle(focus).outlineStyle !== "none" ? "here" : "hidden";
@@ -85,6 +86,8 @@ class Keys:
             match element.evaluate(FOCUS):
                 case "here":
                     return
+                case "replaced":  # the page has read a part of itself again
+                    element = target.element_handle()
                 case "hidden":
                     raise AssertionError(f"{target} has the focus, and nobody sees it")
                 case "skip":
