@@ -1,7 +1,7 @@
 """Claiming due payments, except those that are paused: these are set aside until their pause is over.
 
-A payment set aside is due at `infinity`, or when it expires, so that the poster does not read it again and again. All
-of this happens under the posting lock.
+A payment set aside is due at `infinity`, or when it expires, so that the poster does not read it again and again.
+Payments are set aside and released by who posts alone: of two at once one could end the pause that the other uses.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ RELEASED_MAX = 5_000
 """Payments that are made due again by one statement, within a fraction of a second."""
 
 
-class PauseInForce(NamedTuple):
-    """A pause of posting, whose payments are set aside."""
+class UnreleasedPause(NamedTuple):
+    """A pause of posting, whose payments are set aside until it is over and they are released."""
 
     id: str
     type: str | None
@@ -67,12 +67,22 @@ def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULE
     return _claim_around_pauses(connection, limit, schedules)
 
 
+def claim_unpaused(
+    connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES
+) -> list[ClaimedPayment] | None:
+    """As `claim`, beside others who post; None if a pause that is not released holds one of the payments."""
+    rows = CLAIM.run(connection, limit=limit)
+    payments = [claimed(row[:-1], schedules) for row in rows]
+    pauses = _pauses(rows[0][-1]) if rows else ()
+    return None if any(pause.holds(payment) for pause, _ in pauses for payment in payments) else payments
+
+
 def _claim_around_pauses(connection: Connection, limit: int, schedules: Schedules) -> list[ClaimedPayment]:
     """Release what pauses that are over hold, then claim, and set aside what is paused, until something is not."""
     release(connection)
     for _ in range(ROUNDS_MAX):
         rows = CLAIM.run(connection, limit=max(limit, ROUND_MIN))
-        pauses = _in_force(rows[0][-1]) if rows else []
+        pauses = [pause for pause, is_over in _pauses(rows[0][-1]) if not is_over] if rows else []
         open, paused = [], {}
         for payment in (claimed(row[:-1], schedules) for row in rows):
             holding = next((pause.id for pause in pauses if pause.holds(payment)), None)
@@ -86,11 +96,11 @@ def _claim_around_pauses(connection: Connection, limit: int, schedules: Schedule
     return []
 
 
-def _in_force(pauses: Sequence[Sequence[str | None]] | None) -> list[PauseInForce]:
+def _pauses(pauses: Sequence[Sequence[str | None]] | None) -> list[tuple[UnreleasedPause, bool]]:
+    """The pauses of a row of CLAIM, and whether each is over."""
     return [
-        PauseInForce(id or "", type, merchant_id, currency)
+        (UnreleasedPause(id or "", type, merchant_id, currency), is_over == "true")
         for id, type, merchant_id, currency, is_over in pauses or ()
-        if is_over == "false"
     ]
 
 

@@ -115,7 +115,9 @@ class Lanes:
             with self._turn:
                 before, self._newest = self._newest, steps
                 began = time.monotonic()
-                claimed = paused_payment.claim(connection, self._batch_limit, self._decider.schedules)
+                claimed = paused_payment.claim_unpaused(connection, self._batch_limit, self._decider.schedules)
+                if claimed is None:
+                    raise Withdrawn
                 if len(claimed) < self._batch_limit:
                     self._until = 0.0
             self._hook(BatchPoint.CLAIMED)

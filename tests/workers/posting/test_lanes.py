@@ -2,47 +2,20 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
-from models import account, ledger, posting_lock
+from models import account, posting_lock
 from models.rules.charge_limits import ChargeLimit
-from models.session import Connection, Contention, DatabaseUnavailable, transaction
+from models.session import Contention, DatabaseUnavailable, transaction
 from tests.workers.books import Books
+from tests.workers.posting.backlogs import BATCH, Posters, at_first, in_order, post_all, source
 from workers.posting.batch_point import BatchPoint
-from workers.posting.poster import Poster
 
 pytestmark = pytest.mark.shares_books
 
-BATCH = 5
 PAYMENTS = 60
-WAIT_SECONDS_MAX = 60
-
-
-Posters = Callable[..., Poster]
-
-
-@pytest.fixture
-def poster(books: Books) -> Iterator[Posters]:
-    """Makes posters with small batches, that a busy machine may keep for a while."""
-    patient = books.impatient_worker(lock_timeout="60s", idle_in_transaction_session_timeout="60s")
-
-    def make(lanes: int = 3, batch: int = BATCH) -> Poster:
-        poster = Poster(patient, deposits_open=False, linger_seconds=0, lanes=lanes)
-        poster.batch_limit = batch
-        return poster
-
-    yield make
-    patient.dispose()
-
-
-def post_all(poster: Poster) -> None:
-    """Post until nothing is due, in batches that stay small."""
-    batch = poster.batch_limit
-    while poster.drain(WAIT_SECONDS_MAX)[1]:
-        poster.batch_limit = batch
 
 
 def mixed(books: Books, seed: int) -> tuple[list[str], list[str]]:
@@ -85,32 +58,6 @@ def test_outcomes_and_order_are_those_of_one_lane(books: Books, poster: Posters,
             ids.index(id) for id in books.decided(wallet) if id in ids
         ]
     assert books.violations() == []
-
-
-def source(books: Books, id: str) -> str:
-    """The account that the payment comes from."""
-    with transaction(books.worker) as connection:
-        return str(connection.exec_driver_sql("SELECT source_id FROM payments WHERE id = %s", (id,)).scalar_one())
-
-
-def in_order(books: Books, ids: list[str]) -> list[str]:
-    """Those of the transfers out of one wallet that moved money, in the order in which they did."""
-    return [id for id in books.decided(source(books, ids[0])) if id in ids]
-
-
-def at_first(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], None]) -> list[str]:
-    """Call `act` once, before the first call of this function of the ledger; returns the calls."""
-    real, calls, turn = getattr(ledger, name), [], threading.Lock()
-
-    def acting(connection: Connection, *arguments: object) -> object:
-        with turn:
-            calls.append(name)
-            if len(calls) == 1:
-                act()
-        return real(connection, *arguments)
-
-    monkeypatch.setattr(ledger, name, acting)
-    return calls
 
 
 def test_what_changed_since_a_batch_was_decided_is_obeyed(
