@@ -3,8 +3,9 @@
 import base64
 import json
 import re
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 import structlog
 from kombu.transport import redis as transport
@@ -19,6 +20,9 @@ MESSAGE_BYTES_MAX = 16 * 1024
 
 RETRIES_MAX = 3
 """Redeliveries of a message whose worker died; after that the timetable sends a new one."""
+
+SPARED_SECONDS = 1.0
+"""How long a message waits for the workers of its own before others take it."""
 
 SHOWN_BYTES_MAX = 200
 """Length of the excerpt of a dropped message in the log."""
@@ -130,12 +134,34 @@ class Channel(transport.Channel):
 
     QoS = QoS
     queues: Mapping[str, str] = {}
+    spared: Set[str] = frozenset()
+    """Queues that a worker which serves others, too, leaves to workers of their own for as long as these keep up."""
     dropped = 0
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        self._waiting_since: dict[str, float] = {}
+        super().__init__(*args, **kwargs)
 
     def _connparams(self, *args: object, **kwargs: object) -> dict[str, object]:
         if self.connection.client is None:
             raise ConnectionLost("this connection to the broker was closed")
         return super()._connparams(*args, **kwargs)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        asked = self.active_queues
+        if len(asked) > 1:
+            asked = [queue for queue in asked if queue not in self.spared or self._is_left(queue)]
+        cycle = self._queue_cycle
+        cycle.update([queue for queue in cycle.items if queue in asked] + [q for q in asked if q not in cycle.items])
+        super()._brpop_start(timeout)
+
+    def _is_left(self, queue: str) -> bool:
+        """Whether there have been messages for a while: who should take them is busy, or not there."""
+        if not self.client.llen(queue):
+            self._waiting_since.pop(queue, None)
+            return False
+        now = time.monotonic()
+        return now - self._waiting_since.setdefault(queue, now) >= SPARED_SECONDS
 
     def _get_client(self) -> type[Redis]:
         return _client(super()._get_client(), self._admit)
@@ -180,8 +206,8 @@ def _register_or_close(self: transport.Transport, connection: transport.Transpor
         raise
 
 
-def use(queues: Mapping[str, str]) -> None:
+def use(queues: Mapping[str, str], spared: Set[str] = frozenset()) -> None:
     """Make kombu use this channel and transport in this process, for tasks with these queues."""
-    Channel.queues = queues
+    Channel.queues, Channel.spared = queues, spared
     transport.Transport.Channel = Channel
     transport.Transport.register_with_event_loop = _register_or_close  # type: ignore[method-assign]  # kombu takes no class

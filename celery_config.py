@@ -71,7 +71,7 @@ TIMETABLE = {
 """Seconds after which beat sends each task again: without `expires`, which another process's clock would judge."""
 
 
-broker.use(QUEUE_OF)
+broker.use(QUEUE_OF, spared={BELLS})
 
 app = Celery("payments", broker=broker.url(settings.load().redis_url), include=["workers.tasks", "workers.signals"])
 app.conf.update(

@@ -145,8 +145,7 @@ class Hosted(Product):
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU that each of the SPENDERS has used, and all its processes and servers together."""
-        pids = {name: self.pids[name] for name in stack.SPENDERS} | {"product": self.host.pid}
-        return {name: stack.cpu_seconds_of(psutil.Process(pid)) for name, pid in pids.items()}
+        return stack.spent(self.pids) | {"product": stack.cpu_seconds_of(psutil.Process(self.host.pid))}
 
     def violations(self) -> list[str]:
         """The violated invariants, by that checkout's definition."""

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.stack import FORK_SERVER, SPENDERS
-from embedded.stack import COMMANDS
+from embedded.shapes import SHAPES
 
 Round = Mapping[str, float]
 """One round's figures by name; a figure that was not measured is missing."""
 
 PARTS = {
     "gateway": "gateway",
-    "posting": "posting worker",
+    "posting": "posting workers",
     "postgres": "PostgreSQL",
     "valkey": "broker",
     "load": "load generator",
 }
-"""Whose CPU a payment uses, and what the report calls it."""
+"""Whose CPU a payment uses, and what the report calls it. One posting worker may do all else, too (`SHAPES`)."""
+
+PROCESSES = dict.fromkeys(name for shape in SHAPES.values() for name in shape)
+"""Those of the product, of whatever shape its stack is."""
 
 WAITING = "## Waiting"
 COMPARISON = "## Compared with another commit"
@@ -129,7 +132,7 @@ FIGURES = [
     ("django-hordak 2.0, 4 processes", "hordak", "/s"),
     ("naive Celery version, 8 connections, COMPLETED", "naive", "/s"),
     ("memory (PSS) of gateway + workers + beat", "memory_mb", " MB"),
-    *[(f"memory (PSS) of {name}", f"memory_{name}", " MB") for name in (*COMMANDS, FORK_SERVER)],
+    *[(f"memory (PSS) of {name}", f"memory_{name}", " MB") for name in (*PROCESSES, FORK_SERVER)],
 ]
 
 LATENCIES = [(load, connections) for connections in (8, 32) for load in ("full", "half")]

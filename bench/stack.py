@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from bench import history_chain
 from embedded import fork_server, home
 from embedded.postgres import SUPERUSER
 from embedded.process import Process
-from embedded.stack import CHECKOUT, COMMANDS
+from embedded.stack import CHECKOUT
 from models.invariants import violations
 from models.session import open_engine
 
@@ -33,8 +33,10 @@ Each process counts, and asks Redis above a tenth of them."""
 FORK_SERVER = "fork server"
 """What the embedded stack's processes share memory with; elsewhere each has its libraries to itself."""
 
-SPENDERS = ("gateway", "posting", "postgres", "valkey")
-"""The processes whose CPU a payment uses."""
+SPENDERS = {
+    "gateway": ("gateway",), "posting": ("posting", "housekeeping"), "postgres": ("postgres",), "valkey": ("valkey",)
+}  # fmt: skip
+"""Whose CPU a payment uses, and the processes of each; those that run are counted."""
 
 PROCESS_CLOCK = 2
 """What the kernel names another process's CPU clock by, beside its id (clock_getcpuclockid): all threads, ended too."""
@@ -92,7 +94,7 @@ class Stack(embedded.stack.Stack, Product):
     @contextmanager
     def posting_stopped(self) -> Iterator[None]:
         """Stop posting until the end of the block, and upkeep, which would go on to verify and sum up the last run."""
-        stopped = [self.processes[name] for name in ("posting", "upkeep")]
+        stopped = self.doing("posting", "upkeep").values()
         for process in stopped:
             process.stop()
         try:
@@ -113,13 +115,12 @@ class Stack(embedded.stack.Stack, Product):
         return process
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU that each of the SPENDERS that runs has used with all its children, those that ended included."""
-        alive = {name: self.parts[name].pid for name in SPENDERS if self.parts[name].is_alive}
-        return {name: cpu_seconds_of(psutil.Process(pid)) for name, pid in alive.items()}
+        """CPU that each of the SPENDERS has used with all its children, those that ended included."""
+        return spent({name: part.pid for name, part in self.parts.items() if part.is_alive})
 
     def pss_mb(self) -> dict[str, float]:
         """Proportional set size of each process of the product with all its children, in MB, and of their parent."""
-        roots = {name: psutil.Process(self.processes[name].pid) for name in COMMANDS}
+        roots = {name: psutil.Process(self.processes[name].pid) for name in self.commands}
         families = {name: [root, *root.children(recursive=True)] for name, root in roots.items()}
         families[FORK_SERVER] = [psutil.Process(fork_server.running().pid)]
         return {
@@ -134,6 +135,15 @@ class Stack(embedded.stack.Stack, Product):
         gateway.environ = environ or gateway.environ
         gateway.start()
         self.wait_ready()
+
+
+def spent(pids: Mapping[str, int]) -> dict[str, float]:
+    """CPU seconds that each of the SPENDERS among these processes has used."""
+    return {
+        spender: sum(cpu_seconds_of(psutil.Process(pids[name])) for name in names if name in pids)
+        for spender, names in SPENDERS.items()
+        if pids.keys() & set(names)
+    }
 
 
 def cpu_seconds_of(root: psutil.Process) -> float:

@@ -207,8 +207,9 @@ class Business:
         from models.rules.retry import ATTEMPTS_MAX  # noqa: PLC0415
         from models.session import open_engine, transaction  # noqa: PLC0415
 
-        posting = self.stack.processes["posting"]
-        posting.stop()
+        posters = self.stack.doing("posting").values()
+        for poster in posters:
+            poster.stop()
         parked = [
             self.charge(0, 1, "52.40", summary="Photography, second edition", reference="HB-20423"),
             self.charge(1, 5, "19.90", summary="Cold brew, six bottles", reference="NC-7735"),
@@ -218,7 +219,8 @@ class Business:
             for attempt in range(1, ATTEMPTS_MAX + 1):
                 with transaction(engine) as connection:
                     payment.postpone(connection, id, attempt, ERROR, 0.0, park=attempt == ATTEMPTS_MAX)
-        posting.start()
+        for poster in posters:
+            poster.start()
         self.ids["parked"], retried = parked
         filter = {"parked": True, "ids": [retried]}
         selection = self.post(self.ops[0], "/v1/ops/payments/retry", filter=filter)["selection"]

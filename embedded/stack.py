@@ -11,34 +11,12 @@ from urllib.parse import quote, urlsplit
 
 import database_urls
 import settings
-from embedded import api, fork_server, identity, valkey
+from embedded import api, fork_server, identity, shapes, valkey
 from embedded.home import CHECKOUT, Home, StackError
 from embedded.identity import Identity
 from embedded.postgres import Postgres
 from embedded.process import Process
 from embedded.valkey import Valkey
-
-WORKER = ["celery", "-A", "celery_config", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-"""Celery's own heartbeats are off: a worker would try to send one until the broker is back, and ignore signals."""
-
-COMMANDS = {
-    "gateway": ["gunicorn", "--config", "gateway/gunicorn_conf.py", "wsgi:app"],
-    "posting": [*WORKER, "--queues", "payments", "--concurrency", "2", "-n", "posting@%h"],
-    "upkeep": [*WORKER, "--queues", "upkeep", "--pool", "solo", "-n", "upkeep@%h"],
-    "rails": [*WORKER, "--queues", "rails", "--pool", "solo", "-n", "rails@%h"],
-    "webhooks": [*WORKER, "--queues", "webhooks", "--pool", "solo", "-n", "webhooks@%h"],
-    "beat": ["celery", "-A", "celery_config", "beat"],
-}
-"""Every process of the product, by name: a Python module and its arguments."""
-
-MEASURED = tuple(name for name in COMMANDS if name not in ("gateway", "beat"))
-"""Those that serve their metrics on a port of their own; the gateway has a route for it, and beat counts nothing."""
-
-BANK = [
-    *("gunicorn", "--config", "embedded/bank_serve.py", "--worker-class", "gthread", "--threads", "64"),
-    *("--graceful-timeout", "2", "--no-control-socket", "--bind", "{bind}", "embedded.bank:app()"),
-]
-"""The simulated bank: one server process, whose threads may hang."""
 
 ROLE_VARIABLES = {
     settings.WORKER_ROLE: "WORKER_DATABASE_URL",
@@ -70,6 +48,7 @@ DEFAULTS = {
     "SECURE_COOKIES": "false",
     "ENVIRONMENT_NAME": "development",
     "ENVIRONMENT_COLOR": "green",
+    "STACK_SHAPE": "compact",
 }
 """Defaults of this stack: clients share an address, receivers are on this machine, ops have only tokens."""
 
@@ -116,21 +95,23 @@ class Stack:
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
         self.receipt_key = os.environ.get("RECEIPT_KEY") or home.secret("receipt_key")
         self.second_factor_keys = os.environ.get("SECOND_FACTOR_KEYS") or home.secret("second_factor_key")
-        self._listener = _listen(port)
-        self.metrics_token = home.secret("metrics_token")
-        self._metrics_listeners = {name: socket.create_server((HOST, 0)) for name in MEASURED}
-        self.bind = f"{HOST}:{self._listener.getsockname()[1]}"
-        self.url = f"http://{self.bind}"
         self._environ = DEFAULTS | {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
         self._environ |= {"DEPOSITS_OPEN": "true"} | dict(environ or {})
+        self.commands = shapes.commands(self._environ.pop("STACK_SHAPE"))
+        self._listener = _listen(port)
+        self.metrics_token = home.secret("metrics_token")
+        measured = self.commands.keys() - {"gateway", "beat"}  # it has a route for them; beat alone counts nothing
+        self._metrics_listeners = {name: socket.create_server((HOST, 0)) for name in self.commands if name in measured}
+        self.bind = f"{HOST}:{self._listener.getsockname()[1]}"
+        self.url = f"http://{self.bind}"
         self._workers = identity.of_workers(CHECKOUT)
         self.rail = os.environ.get("RAIL") or "simulator"
         self._bank_listener = socket.create_server((HOST, 0), backlog=BACKLOG)
         self.bank_url = f"http://{HOST}:{self._bank_listener.getsockname()[1]}"
         self.bank = self._bank() if self.rail == "simulator" else None
         self.mail_url = os.environ.get("MAIL_URL") or f"file://{quote(str(home.directory('mail', self._workers)))}"
-        identities = dict.fromkeys(COMMANDS, self._workers) | {"gateway": identity.of_gateway(CHECKOUT)}
-        self.processes = {name: self._process(name, identities[name]) for name in COMMANDS}
+        identities = dict.fromkeys(self.commands, self._workers) | {"gateway": identity.of_gateway(CHECKOUT)}
+        self.processes = {name: self._process(name, identities[name]) for name in self.commands}
 
     @property
     def parts(self) -> dict[str, Postgres | Valkey | Process]:
@@ -154,6 +135,10 @@ class Stack:
         ports = {name: listener.getsockname()[1] for name, listener in self._metrics_listeners.items()}
         workers = {name: f"http://{HOST}:{port}/metrics" for name, port in ports.items()}
         return {"gateway": f"{self.url}/metrics", **workers}
+
+    def doing(self, *kinds: str) -> dict[str, Process]:
+        """The processes, by name, that do work of these kinds: posting, upkeep, rails, webhooks or beat."""
+        return {name: process for name, process in self.processes.items() if set(shapes.kinds(name)) & set(kinds)}
 
     def role_url(self, role: str) -> str:
         """The database's URL for that role: given beside another's database, else with its derived password."""
@@ -214,9 +199,10 @@ class Stack:
         role = settings.GATEWAY_ROLE if name == "gateway" else settings.WORKER_ROLE
         redis_url = self.valkey.url(user=valkey.GATEWAY) if self.valkey and name == "gateway" else self.redis_url
         told = {"REDIS_URL": redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
-        if name == "upkeep":
+        kinds = shapes.kinds(name)
+        if "upkeep" in kinds:
             told |= {"MAIL_URL": self.mail_url, "RECEIPT_KEY": self.receipt_key}
-        if name == "rails":
+        if "rails" in kinds:
             told |= {"RAIL": self.rail, "RAIL_SIMULATOR_URL": self.bank_url}
         if name == "gateway":
             told |= {"SECRET_KEY": self.secret_key, "SECOND_FACTOR_KEYS": self.second_factor_keys}
@@ -229,7 +215,7 @@ class Stack:
             told |= {"METRICS_BIND": f"fd://{listener.fileno()}"}
             inherited = [listener]
         return Process(
-            [sys.executable, "-m", *(word.format(directory=directory) for word in COMMANDS[name])],
+            [sys.executable, "-m", *self.commands[name]],
             log=self.home.log(name),
             cwd=CHECKOUT,
             environ=self._environ | told,
@@ -241,7 +227,7 @@ class Stack:
     def _bank(self) -> Process:
         listener, file = self._bank_listener.fileno(), self.home.directory("bank", self._workers) / "bank.db"
         return Process(
-            [sys.executable, "-m", *(word.format(bind=f"fd://{listener}") for word in BANK)],
+            [sys.executable, "-m", *(word.format(bind=f"fd://{listener}") for word in shapes.BANK)],
             log=self.home.log("bank"),
             cwd=CHECKOUT,
             environ=self._environ | {"BANK_FILE": str(file), "HOME": self._directory(self._workers)},

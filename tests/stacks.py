@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from embedded import home as homes
 from embedded.postgres import Postgres
-from embedded.stack import COMMANDS, Stack
+from embedded.stack import Stack
 from models import health
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, wait_until_decided
@@ -92,7 +92,7 @@ def new_stack(migrated: Path, environ: dict[str, str], percent: int) -> Iterator
             yield stack
         finally:
             stack.stop()
-        for name in COMMANDS:
+        for name in stack.processes:
             entries_of(stack.home.log(name).read_text())
 
 

@@ -10,13 +10,13 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
-from kombu import Connection
+from kombu import Connection, Consumer, Message
 from kombu.asynchronous import Hub
 from redis.exceptions import ReadOnlyError
 
 from bell import publish
 from broker import BODY, MESSAGE_BYTES_MAX, InvalidMessage, read, url
-from celery_config import BELLS, POST, QUEUE_OF, UPKEEP
+from celery_config import BELLS, POST, QUEUE_OF, SWEEP, UPKEEP, app
 from embedded.valkey import Valkey
 from tests.broker import ringing_at
 from tests.support import eventually
@@ -168,3 +168,30 @@ def test_a_connection_that_is_refused_at_once_is_closed(bells: redis.Redis, valk
         eventually(lambda: len(bells.client_list()) <= before)
     finally:
         bells.execute_command("REPLICAOF", "NO", "ONE")
+
+
+def test_worker_of_several_queues_leaves_bells_to_posters_that_keep_up(
+    bells: redis.Redis, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def take() -> None:
+        with suppress(TimeoutError):
+            connection.drain_events(timeout=1.5)
+
+    def note(_: object, message: Message) -> None:
+        taken.append(message.delivery_info["routing_key"])
+        message.ack()
+
+    with ringing_at(valkey, monkeypatch), Connection(url(valkey.url())) as connection:
+        queues = [queue for queue in app.conf.task_queues if queue.name in (BELLS, UPKEEP)]
+        with Consumer(connection, queues, callbacks=[note]):
+            for _ in range(3):
+                app.send_task(POST)
+                app.send_task(SWEEP)
+                take()
+                assert bells.rpop(BELLS), "it is left to another"
+                take()  # and seen to be gone
+            assert taken == [UPKEEP] * 3
+            app.send_task(POST)
+            eventually(lambda: take() or BELLS in taken, message="it takes the bell that nobody else takes")

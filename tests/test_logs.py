@@ -11,7 +11,7 @@ import pytest
 
 import logs
 from embedded.home import CHECKOUT
-from embedded.stack import BANK, COMMANDS
+from embedded.shapes import BANK, SHAPES
 from tests.gateway.harness import SECOND_FACTOR_KEY, SECRET_KEY
 from tests.support import Database, Postgres, entries_of
 
@@ -94,7 +94,7 @@ def test_a_full_disk_stops_nothing() -> None:
     assert done.stderr.startswith(b"alive")
 
 
-GUNICORN, POSTING, BEAT = COMMANDS["gateway"], COMMANDS["posting"], ["celery", "-A", "celery_config", "beat"]
+GUNICORN, POSTING, BEAT = (SHAPES["separate"][name] for name in ("gateway", "posting", "beat"))
 
 
 @pytest.mark.parametrize(

@@ -31,14 +31,14 @@ def test_nothing_that_the_product_does_is_refused(stack: Stack, users: StackUser
         users.connection.call("DELETE", "/v1/sessions/current", opened["token"])
     eventually(lambda: users.connection.call("GET", "/v1/me", opened["token"])[0] == 401, message="all processes know")
     with redis.Redis.from_url(stack.valkey.url()) as admin:
-        for name in ("posting", "upkeep", "rails", "webhooks", "beat"):
-            stack.processes[name].kill()
-            stack.processes[name].start()
+        for worker in stack.doing("posting", "upkeep", "rails", "webhooks", "beat").values():
+            worker.kill()
+            worker.start()
         admin.hset("unacked", "tag", b'[{}, "payments", "payments"]')
         admin.zadd("unacked_index", {"tag": 1.0})
-        for name in ("posting", "upkeep"):
-            stack.processes[name].stop()
-            stack.processes[name].start()
+        for worker in stack.doing("posting", "upkeep").values():
+            worker.stop()
+            worker.start()
         eventually(
             lambda: not admin.exists("unacked_index") or admin.zscore("unacked_index", "tag") is None, seconds=60
         )

@@ -67,7 +67,7 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     stack = checkout.stack_json()
     addresses = {"url", "database_url", "redis_url", "mail", "bank", "metrics"}
     assert set(stack) == addresses | {"secret_key", "receipt_key", "second_factor_keys", "ops_token", "users", "pids"}
-    servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
+    servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "housekeeping"}
     assert set(stack["pids"]) == {"supervisor"} | servers | processes
     assert not any(map(is_gone, stack["pids"].values()))
     assert api.call(f"{stack['url']}/v1/payments?limit=1", stack["ops_token"])["data"] is not None
@@ -104,7 +104,7 @@ def test_run_env_is_read_alike_by_any_shell(checkout: Checkout):
 
 def test_no_secret_is_in_the_environment_that_proc_shows(checkout: Checkout):
     stack = checkout.stack_json()
-    for name in ("gateway", "posting", "upkeep", "rails"):
+    for name in ("gateway", "posting", "housekeeping"):
         environ = Path(f"/proc/{stack['pids'][name]}/environ").read_text()
         assert "DATABASE_URL=" not in environ
         assert "_KEY" not in environ
@@ -166,7 +166,7 @@ def test_the_demonstration_reaches_completed(checkout: Checkout):
     assert checkout.stack_json()["url"] in shown.stdout
 
 
-@pytest.mark.parametrize("name", ["gateway", "posting", "valkey", "postgres"])
+@pytest.mark.parametrize("name", ["gateway", "posting", "housekeeping", "valkey", "postgres"])
 def test_what_crashes_is_started_again(checkout: Checkout, name: str):
     pid = checkout.stack_json()["pids"][name]
     os.kill(pid, signal.SIGKILL)

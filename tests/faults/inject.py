@@ -40,6 +40,14 @@ def children(stack: Stack, name: str) -> list[int]:
     return [child.pid for child in psutil.Process(stack.processes[name].pid).children() if is_running(child.pid)]
 
 
+def posters(stack: Stack) -> list[int]:
+    """The pids of the processes that post."""
+    found: list[int] = []
+    for name, process in stack.doing("posting").items():
+        found += [process.pid] if "--pool" in process.argv else children(stack, name)
+    return found
+
+
 def kill(pid: int) -> None:
     """SIGKILL, and see it gone."""
     os.kill(pid, signal.SIGKILL)
@@ -62,11 +70,11 @@ def kill_the_parent(stack: Stack, name: str) -> int:
     return pid
 
 
-def catch_a_poster(stack: Stack) -> int:
-    """Stop one of the posting children within a transaction; returns its pid."""
+def catch_a_poster(stack: Stack, among: Collection[int] = ()) -> int:
+    """Stop one of the processes that post, or of those, within a transaction; returns its pid."""
 
     def caught() -> int | None:
-        for pid in children(stack, "posting"):
+        for pid in among or posters(stack):
             with suppress(ProcessLookupError):  # a starting worker has children that end at once
                 os.kill(pid, signal.SIGSTOP)
                 if _is_in_a_transaction(stack):

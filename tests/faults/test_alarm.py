@@ -12,6 +12,7 @@ from models.session import transaction
 from tests.alert_rules import RULES, Scrape, dashboard_expressions, firing, metric_names
 from tests.e2e.state_machine.audit import owner
 from tests.e2e.state_machine.users import ACCEPTED, StackUsers
+from tests.faults.conftest import Reckon
 from tests.faults.ops import flask, flask_fails
 from tests.support import eventually, past_the_triggers
 
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.slow
 OLDER = "UPDATE payments SET created_at = now() - interval '61 s' WHERE id = %s"
 BY_TIMETABLE_SECONDS = 90
 """The longest wait for what comes every few seconds, on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def stack_settings() -> dict[str, str]:
+    return {"STACK_SHAPE": "separate"}
 
 
 class Watch:
@@ -70,9 +76,7 @@ def as_owner(stack: Stack, statement: str, *parameters: object) -> None:
 
 @pytest.fixture(scope="module")
 def watch(stack: Stack, users: StackUsers) -> Watch:
-    """On a stack that others have left: their receivers of webhooks are gone."""
     watch = Watch(stack, users)
-    as_owner(stack, "UPDATE webhook_endpoints SET is_active = false, deleted_at = now() WHERE deleted_at IS NULL")
     watch.rings(200)
     return watch
 
@@ -112,8 +116,9 @@ def test_payments_that_wait_without_a_poster_are_told_and_the_command_helps(watc
     watch.rings(200)
 
 
-def test_a_silent_beat_is_named(watch: Watch) -> None:
+def test_a_silent_beat_is_named_and_payments_go_on(watch: Watch, reckoned: Reckon) -> None:
     with without(watch.stack, "beat"):
+        reckoned(watch.users.submit(watch.users.mixed(100)))
         watch.rings(200, "beat_silent")
         assert "beat_silent" in flask_fails(watch.stack, "workers", "alive", "beat")
     watch.rings(200)

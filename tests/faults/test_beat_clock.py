@@ -23,7 +23,7 @@ SENT_PER_STEP = 2
 def stack() -> Iterator[Stack]:
     """Valkey alone, so that no worker takes what beat sends."""
     with homes.temporary() as home:
-        stack = Stack(home)
+        stack = Stack(home, environ={"STACK_SHAPE": "separate"})
         try:
             stack.valkey.start()
             yield stack

@@ -14,13 +14,14 @@ from bell import BREAKER_SECONDS, IMPATIENT
 from celery_config import SWEEP_SECONDS
 from embedded.home import CHECKOUT
 from embedded.process import Process
+from embedded.shapes import SHAPES
 from embedded.stack import Stack
 from models import posting_lock
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, scalar
 from tests.e2e.state_machine.users import ACCEPTED, Answer, StackUsers
 from tests.faults.conftest import Reckon
-from tests.faults.inject import as_superuser, children, logged, stopped
+from tests.faults.inject import as_superuser, logged, posters, stopped
 from tests.faults.ops import flask
 from tests.support import eventually
 
@@ -108,13 +109,13 @@ def test_flushed(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) 
 
 def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     """A bell that cannot be acknowledged gives its place back; else the posters would listen no more."""
-    before = logged(stack, "posting", NOT_ACKNOWLEDGED)
+    before = not_acknowledged(stack)
     answers = []
 
     def caught() -> list[int] | None:
         """Stop all posters while they wait: they will not have given up a moment later."""
         answers.append(users.connection.submit(users.transfer(*users.clients[:2], "1.00")))
-        pids = children(stack, "posting")
+        pids = posters(stack)
         tell(pids, signal.SIGSTOP)
         if pids and as_superuser(stack, WAITING_FOR_THEIR_TURN) == len(pids):
             return pids
@@ -126,9 +127,13 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, users: St
         pids = eventually(caught, seconds=60, message="every poster waits for its turn")
         stack.valkey.kill()
         tell(pids, signal.SIGCONT)
-    eventually(lambda: logged(stack, "posting", NOT_ACKNOWLEDGED) > before, seconds=60)
+    eventually(lambda: not_acknowledged(stack) > before, seconds=60)
     stack.valkey.start()
     reckoned(answers + users.submit(users.mixed(50)))
+
+
+def not_acknowledged(stack: Stack) -> int:
+    return sum(logged(stack, name, NOT_ACKNOWLEDGED) for name in stack.doing("posting"))
 
 
 def tell(pids: list[int], number: signal.Signals) -> None:
@@ -165,8 +170,9 @@ def _seconds(users: StackUsers, answer: Answer) -> float:
 def test_without_workers_there_is_a_second_way_to_finish_payments(
     stack: Stack, users: StackUsers, reckoned: Reckon
 ) -> None:
-    for name in ("posting", "upkeep"):
-        stack.processes[name].stop()
+    workers = stack.doing("posting", "upkeep").values()
+    for worker in workers:
+        worker.stop()
     try:
         answers = users.submit(users.mixed(50))
         assert {answer.status for answer in answers} == {ACCEPTED}
@@ -174,25 +180,18 @@ def test_without_workers_there_is_a_second_way_to_finish_payments(
         assert "50 payments posted, nothing of what was due is left" in flask(stack, "payments", "sweep")
         reckoned(answers)
     finally:
-        for name in ("posting", "upkeep"):
-            stack.processes[name].start()
+        for worker in workers:
+            worker.start()
 
 
 def test_two_beats(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
-    first = stack.processes["beat"]
+    [first] = stack.doing("beat").values()
     environ = (first.environ or {}) | {"LOG_LEVEL": "DEBUG"}
-    second = Process(first.argv, log=stack.home.log("second beat"), cwd=CHECKOUT, environ=environ)
+    argv = [*first.argv[:2], *SHAPES["separate"]["beat"]]
+    second = Process(argv, log=stack.home.log("second beat"), cwd=CHECKOUT, environ=environ)
     second.start()
     try:
         eventually(lambda: logged(stack, "second beat", '"event": "sent"') > 2, seconds=90)
         reckoned(users.submit(users.mixed(100)))
     finally:
         second.stop()
-
-
-def test_no_beat(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
-    stack.processes["beat"].kill()
-    try:
-        reckoned(users.submit(users.mixed(100)))
-    finally:
-        stack.processes["beat"].start()

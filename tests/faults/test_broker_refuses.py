@@ -5,13 +5,14 @@ import signal
 import pytest
 import redis
 
+from celery_config import QUEUE_OF_KIND
 from embedded.stack import STOP_SECONDS_MAX, Stack
 from tests.e2e.state_machine.audit import scalar
 from tests.faults.inject import assert_heartbeats, logged, stopped
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
-WORKERS = ("posting", "upkeep", "rails", "webhooks")
+WORKERS = ("posting", "housekeeping")
 REFUSED = "Connection to broker lost"
 """Then, by the command that was refused, `server:ResponseError` or `server:ReadOnlyError`."""
 REFUSED_SECONDS_MAX = 600
@@ -45,13 +46,13 @@ def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> Non
             assert client.info("clients")["connected_clients"] < CONNECTIONS_MAX
         finally:
             client.execute_command(*end)
-    assert_heartbeats(stack, WORKERS, "heard_at")
+    assert_heartbeats(stack, QUEUE_OF_KIND, "heard_at")
     assert all(stack.processes[name].is_alive for name in WORKERS)
 
 
 def test_who_is_told_to_end_while_it_is_frozen_ends(stack: Stack) -> None:
     workers = [stack.processes[name] for name in WORKERS]
-    assert_heartbeats(stack, WORKERS, "heard_at")
+    assert_heartbeats(stack, QUEUE_OF_KIND, "heard_at")
     with stopped(stack.valkey.pid):
         eventually(lambda: scalar(stack, HEARD_LATELY) == 0, seconds=60)
         for worker in workers:
@@ -59,4 +60,4 @@ def test_who_is_told_to_end_while_it_is_frozen_ends(stack: Stack) -> None:
         eventually(lambda: not any(worker.is_alive for worker in workers), seconds=STOP_SECONDS_MAX)
     for worker in workers:
         worker.start()
-    assert_heartbeats(stack, WORKERS, "heard_at")
+    assert_heartbeats(stack, QUEUE_OF_KIND, "heard_at")

@@ -65,9 +65,12 @@ def test_it_says_why_it_fails_and_exits_with_one(canary: Run, users: StackUsers,
     assert "ConnectError" in reason(CANARY_URL="http://127.0.0.1:1")
     assert reason("--amount", "99999999.00").endswith("is FAILED: insufficient_funds")
     assert "401 " in reason(CANARY_TOKEN="", CANARY_EMAIL="nobody@example.com", CANARY_PASSWORD="wrong password")
-    stack.processes["posting"].stop()
+    posters = stack.doing("posting").values()
+    for poster in posters:
+        poster.stop()
     assert reason("--seconds", "2").endswith("is INITIATED after 2 s")
-    stack.processes["posting"].start()
+    for poster in posters:
+        poster.start()
 
 
 def test_it_signs_in_and_out(canary: Run, users: StackUsers, stack: Stack) -> None:

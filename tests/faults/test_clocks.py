@@ -62,7 +62,7 @@ class Clocked(NamedTuple):
 def clocked(migrated: Path) -> Iterator[Clocked]:
     with homes.temporary() as home, socket.create_server((HOST, 0)) as listener:
         begin_with(migrated, home.path)
-        stack = Stack(home, environ=UNLIMITED)
+        stack = Stack(home, environ=UNLIMITED | {"STACK_SHAPE": "separate"})
         clocks, first = Clocks(stack), stack.processes["gateway"]
         environ = {**(first.environ or {}), "GATEWAY_BIND": f"fd://{listener.fileno()}"}
         second = Process(

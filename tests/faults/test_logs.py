@@ -12,7 +12,7 @@ import pytest
 from schwifty import IBAN
 
 from embedded import api
-from embedded.stack import COMMANDS, Stack
+from embedded.stack import Stack
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner
 from tests.e2e.state_machine.users import new_tokens
@@ -36,7 +36,7 @@ NO_PAIN = (
 
 @pytest.fixture(scope="module")
 def stack(migrated: Path) -> Iterator[Stack]:
-    with new_stack(migrated, {}, 0) as stack:
+    with new_stack(migrated, {"STACK_SHAPE": "separate"}, 0) as stack:
         yield stack
 
 
@@ -111,7 +111,7 @@ def test_every_line_of_a_run_with_errors_is_an_entry_without_secrets(stack: Stac
     eventually(lambda: api.is_ready(stack.url))
     os.kill(stack.bank.pid, signal.SIGHUP)
     stack.stop()
-    for name in [*COMMANDS, "bank"]:
+    for name in [*stack.processes, "bank"]:
         entries = entries_of(stack.home.log(name).read_text())
         assert entries, name
         assert not [entry for entry in entries if "Traceback" in entry["event"]], "it is a member of its own"

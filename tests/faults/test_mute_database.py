@@ -8,18 +8,19 @@ import pytest
 from sqlalchemy import make_url
 
 import settings
+from celery_config import QUEUE_OF_KIND
 from embedded import home as homes
 from embedded.stack import ROLE_VARIABLES, Stack
 from tests.e2e.state_machine.users import ACCEPTED, StackUsers
 from tests.faults.conftest import Reckon
-from tests.faults.inject import assert_heartbeats, children, logged
+from tests.faults.inject import assert_heartbeats, logged
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line
 from tests.stacks import UNLIMITED
 from tests.support import begin_with, charge_commission, eventually
 
 pytestmark = pytest.mark.slow
 UNAVAILABLE = 503
-WORKERS = ("posting", "upkeep", "rails", "webhooks")
+WORKERS = ("posting", "housekeeping")
 LEFT = "left to the next one"
 MUTE_AT = {"a statement": b"", "commit": COMMIT}
 """The empty text is in every statement."""
@@ -63,7 +64,7 @@ def speak(lines: dict[str, Line]) -> None:
 
 
 def assert_all_goes_on(stack: Stack, users: StackUsers) -> None:
-    assert_heartbeats(stack, WORKERS)
+    assert_heartbeats(stack, QUEUE_OF_KIND)
     users.submit_until_accepted(users.mixed(10), seconds=300)
 
 
@@ -71,7 +72,7 @@ def assert_all_goes_on(stack: Stack, users: StackUsers) -> None:
 def test_workers_go_on_when_it_speaks_again(
     stack: Stack, users: StackUsers, lines: dict[str, Line], reckoned: Reckon, at: str
 ) -> None:
-    pids = {name: (stack.processes[name].pid, children(stack, name)) for name in WORKERS}
+    pids = {name: stack.processes[name].pid for name in WORKERS}
     left = {name: logged(stack, name, LEFT) for name in WORKERS}
     of_workers = [lines[name] for name in WORKERS]
     for line in of_workers:
@@ -89,7 +90,7 @@ def test_workers_go_on_when_it_speaks_again(
     speak(lines)
     assert_all_goes_on(stack, users)
     assert {users.final(answer, seconds=120)["state"] for answer in answers} == {"COMPLETED"}
-    assert {name: (stack.processes[name].pid, children(stack, name)) for name in WORKERS} == pids, "nobody had to end"
+    assert {name: stack.processes[name].pid for name in WORKERS} == pids, "nobody had to end"
     reckoned(answers)
 
 

@@ -96,7 +96,8 @@ def catch(stack: Stack) -> int:
     """Stop the worker while it calls the bank; returns the number of payouts under way, 0 if it was not caught."""
     if scalar(stack, UNDER_WAY) == 0:
         return 0
-    pid = stack.processes["rails"].pid
+    [process] = stack.doing("rails").values()
+    pid = process.pid
     os.kill(pid, signal.SIGSTOP)
     if (count := scalar(stack, UNDER_WAY)) == 0:
         os.kill(pid, signal.SIGCONT)
@@ -112,7 +113,7 @@ def test_the_bank_acts_once_for_each(
     with users.submitting(orders, per_second=count / (5 * kills)) as submitted:
         for _ in range(kills):
             left.append(eventually(lambda: catch(stack), seconds=120, message="the bank is being told"))
-            killed.append(kill_the_parent(stack, "rails"))
+            killed.append(kill_the_parent(stack, *stack.doing("rails")))
     answers = [answer.result() for answer in submitted]
     assert {answer.status for answer in answers} == {ACCEPTED}
     assert len(set(killed)) == kills
@@ -154,12 +155,13 @@ def test_what_was_parked_is_paid_out_once_the_bank_takes_it(stack: Stack, users:
 
 
 def test_without_anybody_who_tells_it_the_money_waits(stack: Stack, users: StackUsers) -> None:
-    stack.processes["rails"].kill()
+    [process] = stack.doing("rails").values()
+    process.kill()
     try:
         [answer] = users.submit_until_accepted([users.withdrawal(users.clients[0], "1.00")])
         held = "SELECT count(*) FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL"
         eventually(lambda: scalar(stack, held) == 1, message="the money is held")
     finally:
-        stack.processes["rails"].start()
+        process.start()
     until_decided(stack)
     assert {payout.state for payout in outcomes(stack) if payout.id == answer.payment_id} == {"COMPLETED"}

@@ -81,7 +81,7 @@ def stack(migrated: Path, readers: dict[str, Reader]) -> Iterator[Stack]:
     """Workers that log into pipes."""
     with homes.temporary() as home:
         begin_with(migrated, home.path)
-        stack = Stack(home, environ=UNLIMITED)
+        stack = Stack(home, environ=UNLIMITED | {"STACK_SHAPE": "separate"})
         try:
             stack.start_servers()
             for name in WORKERS:

@@ -84,7 +84,13 @@ def assert_answered_in_time(stack: Stack, results: list[Awaited]) -> None:
 
 def kill_the_posters(stack: Stack) -> None:
     """Kill the posters with the bells that they hold: from now on no payment is posted."""
-    stack.processes["posting"].stop(signal.SIGKILL)
+    for poster in stack.doing("posting").values():
+        poster.stop(signal.SIGKILL)
+
+
+def start_the_posters(stack: Stack) -> None:
+    for poster in stack.doing("posting").values():
+        poster.start()
 
 
 def post(stack: Stack) -> None:
@@ -102,7 +108,7 @@ def test_redis_stopped(stack: Stack, users: StackUsers, reckoned: Reckon) -> Non
         results = [answer.result() for answer in answers]
     finally:
         stack.valkey.start()
-        stack.processes["posting"].start()
+        start_the_posters(stack)
     assert {result.answer.status for result in results} == {DONE}
     assert_answered_in_time(stack, results)
     reckoned([result.answer._replace(status=ACCEPTED) for result in results])
@@ -119,7 +125,7 @@ def test_the_database_started_again(stack: Stack, users: StackUsers, reckoned: R
             post(stack)
         results = [answer.result() for answer in answers]
     finally:
-        stack.processes["posting"].start()
+        start_the_posters(stack)
     assert {result.answer.status for result in results} <= {DONE, ACCEPTED}
     assert max(result.answer.seconds for result in results) < WAIT_SECONDS_MAX + QUICK_SECONDS
     done = [result for result in results if result.answer.status == DONE]

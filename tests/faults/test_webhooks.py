@@ -47,7 +47,7 @@ def test_killed_amid_calls_and_nothing_is_lost(
             calling.clear()
             turn.clear()
             eventually(calling.is_set, seconds=120, message="a call is under way")
-            killed.append(kill_the_parent(stack, "webhooks"))
+            killed.append(kill_the_parent(stack, *stack.doing("webhooks")))
             turn.set()
     answers = [answer.result() for answer in submitted]
     turn.set()

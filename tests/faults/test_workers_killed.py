@@ -21,6 +21,11 @@ CUT_OFF = "unexpected EOF on client connection with an open transaction"
 """The message of PostgreSQL when a client dies within a transaction."""
 
 
+@pytest.fixture(scope="module")
+def stack_settings() -> dict[str, str]:
+    return {"STACK_SHAPE": "separate"}
+
+
 def pay(users: StackUsers, enough: threading.Event) -> list[Answer]:
     """One order after the other until it is enough."""
     answers: list[Answer] = []

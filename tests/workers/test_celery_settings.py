@@ -4,7 +4,7 @@ import pytest
 
 from celery_config import DISPATCH, INSTRUCT, POST, QUEUES, app
 from embedded.home import CHECKOUT
-from embedded.stack import WORKER
+from embedded.shapes import WORKER
 
 SETTINGS = {
     "task_serializer": "json",
