@@ -11,7 +11,7 @@ from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 
-from environs import Env, EnvError
+from environs import Env, EnvError, FileAwareEnv
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from database_urls import as_role, beside, normalized
@@ -35,6 +35,7 @@ COLORS = ("red", "amber", "green", "blue", "violet", "gray")
 
 CURRENCY = "[A-Z][A-Z0-9]{2,11}"
 KEY = "[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?"
+_KEY_OR_NONE = Regexp(rf"^({KEY}|)\Z", error="Not 32 bytes in hexadecimal digits or base64.")
 RATE = r"^[1-9]\d{0,6} per (second|minute|hour|day)$"
 
 
@@ -151,9 +152,10 @@ class Settings:
 def load() -> Settings:
     """The settings of this process; without database URLs in the environment, those of a running embedded stack.
 
-    Raises environs.EnvError for an invalid value.
+    The value of any variable may stand in a file that NAME_FILE names, as secrets of containers do.
+    Raises environs.EnvError for an invalid value, ValueError if such a file cannot be read.
     """
-    env = Env()
+    env = FileAwareEnv(strip_whitespace=True)
     stack = {} if any(env.str(f"{who}DATABASE_URL", None) for who in ("", "WORKER_", "GATEWAY_")) else _running_stack()
     owner = normalized(env.str("DATABASE_URL", stack.get("database_url")))
     redis_url = env.str("REDIS_URL", stack.get("redis_url", "redis://localhost:6379/0"))
@@ -166,7 +168,7 @@ def load() -> Settings:
         database_pooler=env.str("DATABASE_POOLER", "", validate=OneOf(["", "transaction"])),
         redis_url=redis_url,
         secret_key=env.str("SECRET_KEY", stack.get("secret_key", "")),
-        receipt_key=_receipt_key(env, stack.get("receipt_key", "")),
+        receipt_key=env.str("RECEIPT_KEY", stack.get("receipt_key", ""), validate=_KEY_OR_NONE),
         auditor_freezes_max=env.int("AUDITOR_FREEZES_MAX", 0, validate=Range(0, 10_000)),
         deposits_open=env.bool("DEPOSITS_OPEN", bool(stack)),
         require_confirmation=env.bool("REQUIRE_CONFIRMATION", True),
@@ -221,18 +223,6 @@ def load() -> Settings:
         canary_wallets=_words(env, "CANARY_WALLETS", "", r"wal_[\w-]+"),
         metrics_bind=env.str("METRICS_BIND", "", validate=Regexp(r"^$|^fd://\d+$|^.+:\d+$")),
     )
-
-
-def _receipt_key(env: Env, default: str) -> str:
-    """RECEIPT_KEY, or the content of the file RECEIPT_KEY_FILE; raises EnvError if the file cannot be read."""
-    file = env.str("RECEIPT_KEY_FILE", "")
-    try:
-        key = Path(file).read_text().strip() if file else env.str("RECEIPT_KEY", default)
-    except OSError as error:
-        raise EnvError(f"RECEIPT_KEY_FILE: {error}") from error
-    if not re.fullmatch(f"|{KEY}", key, re.ASCII):
-        raise EnvError("RECEIPT_KEY: not 32 bytes in hexadecimal digits or base64")
-    return key
 
 
 def _words(env: Env, name: str, default: str, shape: str, *, is_secret: bool = False) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ GENERATED = [CLIENT / name for name in ("_async_resources.py", "_resources.py", 
 ROUTES = sorted([*(CHECKOUT / "gateway").rglob("*routes.py"), CHECKOUT / "gateway/docs.py"])
 SQL = sorted((CHECKOUT / "migrations" / "sql").rglob("*.sql"))
 DOCS = [*sorted(CHECKOUT.glob("*.md")), *sorted((CHECKOUT / "docs").rglob("*.md"))]
-SHELL = [CHECKOUT / ".ci" / "run", *CHECKOUT.glob("*/*.sh")]
+SHELL = [CHECKOUT / ".ci" / "run", *CHECKOUT.glob("*/*.sh"), *CHECKOUT.glob("*/*/*.sh")]
 
 
 def sources(*places: str) -> list[Path]:

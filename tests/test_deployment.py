@@ -2,10 +2,15 @@
 
 import re
 import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy import make_url
 
 import database_urls
 import settings
-from deploy import make_env
+from deploy import make_secrets
 from embedded.home import CHECKOUT
 from tests.source_files import PRODUCT, run_tool
 
@@ -16,34 +21,42 @@ def test_the_compose_file_is_valid():
 
 def test_compose_has_no_default_secret_and_separates_roles():
     text = (CHECKOUT / "docker-compose.yml").read_text()
-    required = set(re.findall(r"\$\{(\w+):\?", text))
-    assert required == set(make_env.environment()), "deploy/make_env.py makes each required variable"
     example = re.findall(r"^#?(\w+)=(.*)$", (CHECKOUT / ".env.example").read_text(), re.M)
-    assert {name for name, value in example if not value} == required, "leave secrets empty in .env.example"
     assert {name for name, _ in example} == set(re.findall(r"\$\{(\w+):", text)), "write each variable to .env.example"
-    services = dict(re.findall(r"^  (\w+):\n((?:    .*\n|\n)+)", text.partition("\nservices:\n")[2], re.M))
-    processes = {"migrate", "gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
-    assert set(services) == processes | {"postgres", "valkey", "bank"}
-    assert "environment: *" not in services["bank"], "the simulated bank gets no setting of the product"
-    owners = {name for name, body in services.items() if re.search(r"\bDATABASE_URL|OWNER_PASSWORD", body)}
-    migrating = {name for name in owners if re.search(r"(?<!_)\bDATABASE_URL:|OWNER_PASSWORD", services[name])}
-    assert migrating == {"postgres", "migrate"}, "only migrations get the password of the owner"
-    assert "WORKER" not in services["gateway"].replace("GATEWAY_WORKERS", ""), (
-        "the gateway gets no password of a worker"
+    services = yaml.safe_load(text)["services"]
+    given = {name: set(body.get("secrets", [])) for name, body in services.items()}
+    owners = {name for name, files in given.items() if files & {"owner_password", "database_url"}}
+    assert owners == {"postgres", "migrate"}, "only migrations get the password of the owner"
+    gateways = {name for name, files in given.items() if "gateway_database_url" in files}
+    assert gateways == {"gateway-1", "gateway-2"}
+    assert all(not name.startswith("worker_") for gateway in gateways for name in given[gateway])
+    assert given["bank"] == set() and services["bank"]["environment"].keys() == {"BANK_FILE"}, (
+        "no setting of the product"
     )
-    assert all("healthcheck:" in body for body in services.values()), "write a health check for each service"
 
 
 def test_new_passwords_are_those_the_migration_sets():
-    made = make_env.environment()
-    url = f"postgresql://payments:{made['OWNER_PASSWORD']}@postgres/payments"
-    assert made["WORKER_PASSWORD"] == database_urls.role_password(url, settings.WORKER_ROLE)
-    assert made["GATEWAY_PASSWORD"] == database_urls.role_password(url, settings.GATEWAY_ROLE)
-    assert make_env.environment()["OWNER_PASSWORD"] != made["OWNER_PASSWORD"]
+    made = make_secrets.secrets(postgres="there:6000")
+    urls = {name: make_url(made[f"{name}_database_url"]) for name in ("worker", "gateway")}
+    for name, role in (("worker", settings.WORKER_ROLE), ("gateway", settings.GATEWAY_ROLE)):
+        assert urls[name].username == role
+        assert urls[name].password == database_urls.role_password(made["database_url"], role)
+        assert f'"{role}" "{urls[name].password}"' in made["pgbouncer_users"].splitlines()
+    assert make_url(made["database_url"]).port == 6000 and made["owner_password"] in made["database_url"]
+    assert make_secrets.secrets()["owner_password"] != made["owner_password"]
+
+
+def test_secrets_in_use_are_never_replaced(tmp_path: Path):
+    make_secrets.write(tmp_path / "secrets")
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700, "files in it may be read by users of containers"
+    before = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+    with pytest.raises(FileExistsError):
+        make_secrets.write(tmp_path / "secrets")
+    assert before == {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
 
 
 def test_the_image_is_well_made():
-    run_tool("hadolint", "Dockerfile")
+    run_tool("hadolint", "Dockerfile", "deploy/Dockerfile")
     text = (CHECKOUT / "Dockerfile").read_text()
     assert re.search(r"^USER 10001$", text, re.M)
     copied = set(re.findall(r"^!(\S+)$", (CHECKOUT / ".dockerignore").read_text(), re.M))

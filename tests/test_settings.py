@@ -49,7 +49,6 @@ def test_setting_given_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text:
         ("POSTING_LANES", "0"),
         ("DEFAULT_CURRENCIES", "EUR,dollars"),
         ("RECEIPT_KEY", "ab" * 31),
-        ("RECEIPT_KEY_FILE", "/nowhere/key"),
     ],
 )
 def test_setting_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
@@ -67,7 +66,16 @@ def test_limits_redis_url_default_is_database_one(monkeypatch: pytest.MonkeyPatc
     assert settings.load().limits_redis_url == "unix:///run/valkey.sock?db=1"
 
 
-def test_receipt_key_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_any_variable_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("ab" * 32 + "\n")
+    (tmp_path / "url").write_text("postgresql://payments_gateway:secret@there/payments\n")
     monkeypatch.setenv("RECEIPT_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("GATEWAY_DATABASE_URL_FILE", str(tmp_path / "url"))
     assert settings.load().receipt_key == "ab" * 32
+    assert settings.load().gateway_database_url == "postgresql+psycopg2://payments_gateway:secret@there/payments"
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY_FILE", "/nowhere/key")
+    with pytest.raises(ValueError, match="SECRET_KEY_FILE"):
+        settings.load()

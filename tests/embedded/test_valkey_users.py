@@ -1,5 +1,6 @@
 """Valkey's users: what the product does is allowed to the one who does it, and nothing that ruins the server."""
 
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import pytest
 import redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
+from deploy import make_secrets
 from embedded.home import CHECKOUT
 from embedded.valkey import ADMIN, GATEWAY, WORKER, Valkey
 
@@ -76,6 +78,9 @@ def test_the_file_of_users_is_the_servers_alone(valkey: Valkey) -> None:
 def test_the_users_are_those_of_production(admin: redis.Redis) -> None:
     """One file says what they may do, here and in docker-compose.yml."""
     assert set(admin.acl_users()) == {"default", ADMIN, WORKER, GATEWAY}
+    for user, rights in re.findall(r"^user (\S+) (.+)$", make_secrets.secrets()["valkey_users"], re.M):
+        assert user in admin.acl_users()
+        assert ">" not in rights, "hashes alone"
     composed = (CHECKOUT / "docker-compose.yml").read_text()
-    assert "./deploy/valkey.acl:" in composed
+    assert "--aclfile /run/secrets/valkey_users" in composed
     assert "--requirepass" not in composed
