@@ -22,9 +22,9 @@ def free_port() -> int:
 
 
 class Nginx:
-    """nginx in front of these gateways (host:port); `files` replace some of deploy/nginx."""
+    """nginx in front of these gateways (host:port), at a rate that no test reaches."""
 
-    def __init__(self, home: Home, gateways: list[str], files: dict[str, str] | None = None) -> None:
+    def __init__(self, home: Home, gateways: list[str]) -> None:
         self.folder = home.directory("nginx", home.servers)
         self.port = free_port()
         self.bind = f"{HOST}:{self.port}"
@@ -32,8 +32,8 @@ class Nginx:
         for file in FILES.glob("*.conf"):
             self.write(file.name, file.read_text())
         site = (FILES / "site.conf").read_text().replace("127.0.0.1:8080", self.bind)
-        for name, text in {"site.conf": site, "limits.conf": unlimited(), **(files or {})}.items():
-            self.write(name, text.replace("443 ssl", f"{self.bind} ssl"))
+        for name, text in {"site.conf": site, "limits.conf": unlimited()}.items():
+            self.write(name, text)
         self.serve(gateways)
         self.process = Process(
             [PROGRAM, "-p", f"{self.folder}/", "-c", self.folder / "nginx.conf"],
@@ -53,12 +53,14 @@ class Nginx:
         return path
 
     def serve(self, gateways: list[str], down: str = "") -> None:
-        """Write servers.conf; `reload` makes it so."""
+        """Write servers.conf, one of them marked as down; `reload` makes it so."""
         lines = (FILES / "servers.conf").read_text().splitlines()
         form = next(line for line in lines if line.startswith("server "))
-        written = [form.replace("127.0.0.1:8001", gateway) for gateway in gateways]
-        written = [line.replace(";", " down;") if down and down in line else line for line in written]
-        self.write("servers.conf", "\n".join(written) + "\n")
+        for_each = [form.replace("127.0.0.1:8001", gateway) for gateway in gateways]
+        self.write(
+            "servers.conf",
+            "\n".join(line.replace(";", " down;") if down and down in line else line for line in for_each),
+        )
 
     def start(self) -> None:
         self.process.start()

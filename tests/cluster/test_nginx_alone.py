@@ -2,15 +2,16 @@
 
 import http.client
 import json
+import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
 from embedded import home as homes
 from gateway.http.errors import PROBLEMS
-from tests.cluster.nginx import FILES, PROGRAM, Nginx
+from tests.cluster.nginx import FILES, Nginx
 from tests.cluster.upstream import Upstream
 from tests.support import eventually
 
@@ -133,14 +134,36 @@ def test_the_rate_of_one_address_is_bounded(nginx: Nginx, failing: list[Upstream
     assert answer[1]["Retry-After"] == "1"
 
 
-def test_the_files_are_valid_with_tls(nginx: Nginx) -> None:
+def test_clients_are_served_with_tls(nginx: Nginx, failing: list[Upstream]) -> None:
+    for server in failing:
+        server.answer = OK
+    key, chain = nginx.write("key.pem", ""), nginx.write("fullchain.pem", "")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-keyout", nginx.folder / "key.pem", "-out", nginx.folder / "fullchain.pem"],
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", chain],
         check=True, capture_output=True,
     )  # fmt: skip
-    nginx.write("site.conf", (FILES / "site-tls.conf").read_text())
-    done = subprocess.run(
-        [PROGRAM, "-t", "-p", f"{nginx.folder}/", "-c", nginx.folder / "nginx.conf"], check=False, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    nginx.stop()
+    nginx.write("site.conf", (FILES / "site-tls.conf").read_text().replace("listen 443", f"listen {nginx.bind}"))
+    nginx.start()
+    trust = ssl.create_default_context(cafile=chain)
+    with closing(http.client.HTTPSConnection(nginx.bind, context=trust, timeout=60)) as line:
+        line.request("POST", "/v1/x", BODY, {"Idempotency-Key": "a-key"})
+        answer = line.getresponse()
+        assert (answer.status, answer.read()) == (200, b"ok")
+        assert answer.headers["Strict-Transport-Security"]
+    assert sum(len(server.requests) for server in failing) == 1
+
+
+def test_one_that_is_marked_down_is_asked_no_more(nginx: Nginx, failing: list[Upstream]) -> None:
+    for server in failing:
+        server.answer = OK
+    nginx.serve([server.bind for server in failing], down=failing[0].bind)
+    nginx.reload()
+    eventually(lambda: gets_none(nginx, failing[0]), message="the one that is down gets none")
+
+
+def gets_none(nginx: Nginx, server: Upstream) -> bool:
+    before = len(server.requests)
+    assert {ask(nginx, "POST", body="{}")[0] for _ in range(10)} == {200}
+    return len(server.requests) == before
