@@ -1,6 +1,6 @@
 // The README's charge with types generated from the document: accepted, then polled until it is final.
 import createClient from "openapi-fetch";
-import type { paths } from "./generated/api.js";
+import type { Payment, paths } from "payments-types";
 
 declare const process: { env: Record<string, string | undefined> };
 
@@ -27,7 +27,7 @@ const accepted = await client.POST("/v1/charges", {
 });
 if (accepted.data === undefined) throw new Error(accepted.error.code);
 
-let payment = accepted.data;
+let payment: Payment = accepted.data;
 while (payment.state === "INITIATED") {
   const polled = await client.GET("/v1/payments/{id}", {
     params: { path: { id: payment.id }, header: { Prefer: "wait=5" } },

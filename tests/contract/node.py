@@ -40,6 +40,12 @@ def install() -> None:
         INSTALLED.write_text(locked)
 
 
+def types(file: str) -> None:
+    """Write the types of the API for TypeScript into the file, named from this folder."""
+    named = ("--root-types", "--root-types-no-schema-prefix")
+    run("openapi-typescript", "../../docs/openapi.json", "--output", file, *named)
+
+
 def run(*command: str, **added: str) -> str:
     """The output of the command, run in this folder with `added` in its environment; fails with all its output."""
     whole = [shutil.which(command[0], path=f"{HERE}/node_modules/.bin:{BINARIES}") or command[0], *command[1:]]

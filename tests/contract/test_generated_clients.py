@@ -16,6 +16,7 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database
 
 DOCUMENT = node.HERE.parents[1] / "docs" / "openapi.json"
+TYPES = node.HERE.parents[1] / "clients" / "typescript"
 POSTING_SECONDS = 0.05
 
 
@@ -54,11 +55,18 @@ def wallet(api: ApiHarness) -> str:
 
 
 def test_typescript_is_strict_and_charges(served: Served, shop: ApiUser, wallet: str) -> None:
-    node.run("openapi-typescript", "../../docs/openapi.json", "--output", "generated/api.d.ts")
+    node.types("generated/index.d.ts")
+    made = (node.HERE / "generated" / "index.d.ts").read_text()
+    assert (TYPES / "index.d.ts").read_text() == made, "run: make contract"
     node.run("tsc", "--project", "tsconfig.json", "--outDir", "generated")
     environ = {"URL": f"http://127.0.0.1:{served.port}", "SHOP": shop.token, "WALLET": wallet, "KEY": "by-typescript"}
     charge = json.loads(node.run("node", "generated/charge.js", **environ))
     assert (charge["state"], charge["amount"], charge["listed"]) == ("COMPLETED", "12.50", [charge["id"]])
+
+
+def test_the_package_of_types_has_them_and_nothing_else() -> None:
+    [packed] = json.loads(node.run("node", str(node.NPM), "pack", str(TYPES), "--dry-run", "--json"))
+    assert sorted(file["path"] for file in packed["files"]) == ["LICENSE", "README.md", "index.d.ts", "package.json"]
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,11 @@ class Operation:
     query: tuple[str, ...]
     answers: tuple[str, ...]
     """The schemas of its JSON, `bytes`, `events` or `socket`; none if it has no content."""
-    exports: bool = False
+    exports: bool
     """Whether it has JSON Lines beside its JSON."""
+
+    is_keyed: bool
+    """Whether it takes an idempotency key."""
 
     @property
     def nullable(self) -> tuple[str, ...]:
@@ -95,6 +98,7 @@ def _variants(document: dict[str, Any], path: str, method: str, item: dict[str, 
                 tuple(parameter.name for parameter in query),
                 answers,
                 exports,
+                any(header.name == "idempotency_key" for header in headers),
             )
         )
     return found

@@ -43,8 +43,7 @@ def render_routes(operations: list[Operation]) -> str:
         for name in ("query", "nullable"):
             value = tuple(v for o in operations if o.id == id for v in getattr(o, name))
             members += [f"{name}={tuple(dict.fromkeys(value))!r}"] if value else []
-        headers = {parameter.name for parameter in operation.others}
-        members += ["is_keyed=True"] if "idempotency_key" in headers else []
+        members += ["is_keyed=True"] if operation.is_keyed else []
         lines.append(f"    {id!r}: Route({', '.join(members)}),")
     return ROUTES + "\n".join(lines) + "\n}\n"
 

@@ -104,6 +104,8 @@ def test_a_key_is_made_once_and_a_callers_key_is_kept() -> None:
     theirs = CLIENT.request("create_charge", {**given, "idempotency_key": "order 1"})
     assert theirs.headers["Idempotency-Key"] == theirs.idempotency_key == "order 1"
     assert CLIENT.request("get_payment", {"id": "1"}).idempotency_key is None
+    listed = CLIENT.request("list_payments", {"idempotency_key": "order 1"})
+    assert (listed.url, listed.idempotency_key) == ("http://x/v1/payments?idempotency_key=order+1", None)
 
 
 def payment(state: str, etag: str = "1") -> SyncPayment:

@@ -22,6 +22,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 VALUES: dict[str, Any] = {
     "str": "00000000-0000-0000-0000-000000000000",
     "int": 1,
+    "float": 1,
     "bool": True,
     "bytes": b"",
     "Amount": "1.00",
@@ -58,7 +59,7 @@ def methods(client: Any, kind: type) -> Iterator[Callable[..., Any]]:
 def argument(hint: str) -> Any:
     if literal := re.match(r"Literal\[(['\"])(.+?)\1", hint):
         return literal[2]
-    return [] if hint.startswith("Sequence") else VALUES[hint.partition(" |")[0]]
+    return [] if hint.startswith("Sequence") else VALUES.get(hint.partition(" |")[0], {"k": "v"})
 
 
 def arguments(method: Callable[..., Any]) -> dict[str, Any]:
@@ -99,6 +100,44 @@ def test_every_route_is_a_method_of_the_client() -> None:
                 else:
                     next(answer)
     assert recorder.heard == documented()
+
+
+HEADERS = {
+    "wait": "prefer",
+    "idempotency_key": "idempotency-key",
+    "if_match": "if-match",
+    "content_type": "content-type",
+}
+
+
+def arrived(request: httpx.Request) -> set[str]:
+    """The names of all that a request carries, beside what is in its path."""
+    names = {name.partition("[")[0] for name in request.url.params}
+    names |= {name for name, header in HEADERS.items() if header in request.headers}
+    if request.method == "GET":
+        assert "idempotency-key" not in request.headers, "a filter of that name belongs into the query"
+    if request.headers.get("content-type") == "application/json":
+        return names | json.loads(request.content).keys()
+    return names | {"content"}
+
+
+def test_every_argument_of_a_method_is_sent() -> None:
+    requests: list[httpx.Request] = []
+
+    def hear(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(404, json={"code": "not_found"})
+
+    with Client(URL, transport=httpx.MockTransport(hear)) as client:
+        for method in methods(client, Resource):
+            given = inspect.signature(method).parameters.values()
+            with suppress(NotFound):
+                answer = method(**{p.name: argument(p.annotation) for p in given})
+                if isinstance(answer, SocketAddress):
+                    continue
+                answer = answer.page() if isinstance(answer, Pages) else next(answer)
+            named = {p.name.removesuffix("_") for p in given if p.kind is p.KEYWORD_ONLY}
+            assert named <= arrived(requests.pop()), method.__qualname__
 
 
 def test_every_route_is_a_method_to_be_awaited() -> None:

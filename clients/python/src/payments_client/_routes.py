@@ -101,7 +101,6 @@ ROUTES = {
             "idempotency_key",
             "sort",
         ),
-        is_keyed=True,
     ),
     "get_payment": Route("GET", "/v1/payments/{id}"),
     "list_payment_operations": Route("GET", "/v1/payments/{id}/operations"),

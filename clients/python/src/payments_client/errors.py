@@ -50,7 +50,7 @@ class ResponseError(PaymentsError):
         ]
         self.request_id: str | None = problem.get("request_id") or headers.get("request-id")
         self.retryable: bool = problem.get("retryable", status >= SERVER_ERROR)
-        where = "".join(f"; {flaw.pointer}: {flaw.detail}" for flaw in self.errors)
+        where = "".join(f"; {flaw.pointer}: {flaw.detail}" for flaw in self.errors if flaw.detail != self.detail)
         super().__init__(f"{status} {self.code}: {self.detail}{where}")
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -87,9 +87,9 @@ def build(
         and not isinstance(value, Unset)
         and (value is not None or name.removesuffix("_") in route.nullable)
     }
-    wait, key = arguments.pop("wait", None), arguments.pop("idempotency_key", None)
-    content, content_type = arguments.pop("content", None), arguments.pop("content_type", JSON)
-    key = (key or str(uuid.uuid4())) if route.is_keyed else None
+    key = arguments.pop("idempotency_key", None) or str(uuid.uuid4()) if route.is_keyed else None
+    wait, content = arguments.pop("wait", None), arguments.pop("content", None)
+    content_type = arguments.pop("content_type", JSON)
     sent = {"Accept": accept, **headers}
     if key is not None:
         sent["Idempotency-Key"] = key
