@@ -57,7 +57,8 @@ def write(
     }
     for first in range(0, total, CHUNK):
         with owner.begin() as connection:
-            posting_lock.acquire(connection)
+            posting_lock.lead(connection)
+            posting_lock.await_followers(connection)
             span = {"first": first, "last": min(first + CHUNK, total) - 1}
             connection.execute(MAKE_CHUNK, known | span)
             failures = (FAILURES,) if with_failures else ()

@@ -1,6 +1,9 @@
 """Who may post: one transaction at a time, or several of one process that keep an order among themselves."""
 
-from sqlalchemy import Connection
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from models.session import Connection, Engine, transaction
 
 POSTING_LOCK = 0x706F7374
 """Advisory lock of the posting transaction ("post" in ASCII): one process posts, the others stand by."""
@@ -9,23 +12,37 @@ LANES_LOCK = 0x6C616E65
 """Advisory lock ("lane") that transactions share in which one process posts a backlog on several connections."""
 
 
-def acquire(connection: Connection) -> None:
-    """Wait until no other transaction posts, and keep others out until this one ends.
+TRY = """
+SELECT CASE WHEN pg_try_advisory_xact_lock(%s) THEN pg_advisory_xact_lock(%s) IS NOT NULL ELSE false END
+"""
 
-    A statement of its own, so that later reads see everything the previous poster committed.
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which nobody else posts, from its first statement on: it sees all that was posted before.
+
+    Its time is that of its operations, so it begins when its turn has come: whoever has to wait does so in another one.
     """
-    connection.exec_driver_sql(
-        "SELECT pg_advisory_xact_lock(%s), pg_advisory_xact_lock(%s)", (POSTING_LOCK, LANES_LOCK)
-    )
+    with transaction(engine) as connection:
+        if connection.exec_driver_sql(TRY, (POSTING_LOCK, LANES_LOCK)).scalar_one():
+            yield connection
+            return
+    with transaction(engine) as leader:
+        lead(leader)
+        with transaction(engine) as connection:
+            await_followers(connection)
+            yield connection
 
 
-def lead(connection: Connection) -> int:
-    """Keep other posters out until this transaction ends; returns the number by which `follow` knows it.
+def lead(connection: Connection) -> str:
+    """Keep other posters out until this transaction ends; returns the name by which `follow` knows it.
 
     Transactions that followed an earlier leader may still run: wait for them in another one, by `await_followers`.
     """
-    leader: int = connection.exec_driver_sql(
-        "SELECT pg_backend_pid() FROM pg_advisory_xact_lock(%s)", (POSTING_LOCK,)
+    leader: str = connection.exec_driver_sql(
+        "SELECT (SELECT virtualtransaction FROM pg_locks WHERE pid = pg_backend_pid() LIMIT 1)"
+        " FROM pg_advisory_xact_lock(%s)",
+        (POSTING_LOCK,),
     ).scalar_one()
     return leader
 
@@ -37,11 +54,11 @@ def await_followers(connection: Connection) -> None:
 
 LEADS = """
 SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND objsubid = 1
-                                      AND pid = %s AND granted)
+                                      AND virtualtransaction = %s AND granted)
 """
 
 
-def follow(connection: Connection, leader: int) -> bool:
+def follow(connection: Connection, leader: str) -> bool:
     """Let this transaction post beside others of its leader; False if that does not lead any more.
 
     First the lock: a later leader waits for this transaction to end, so no other poster can post meanwhile.

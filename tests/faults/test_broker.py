@@ -123,7 +123,7 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, users: St
         return None
 
     with transaction(owner(stack)) as stranger:
-        posting_lock.acquire(stranger)
+        posting_lock.lead(stranger)
         pids = eventually(caught, seconds=60, message="every poster waits for its turn")
         stack.valkey.kill()
         tell(pids, signal.SIGCONT)

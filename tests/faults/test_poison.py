@@ -41,7 +41,7 @@ def test_one_poison_payment_harms_no_other(stack: Stack, users: StackUsers, reck
     poison = users.charge(users.clients[0], "1.00")
     poison = poison._replace(body={**poison.body, "summary": "poison"})
     with transaction(owner(stack)) as stranger:
-        posting_lock.acquire(stranger)  # so that all of them are posted together
+        posting_lock.lead(stranger)  # so that all of them are posted together
         answers = users.submit([*orders[:50], poison, *orders[50:]])
     assert {answer.status for answer in answers} == {ACCEPTED}
     culprit = next(answer for answer in answers if answer.order is poison)

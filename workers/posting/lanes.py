@@ -62,7 +62,7 @@ class Lanes:
         self._newest.committed.set_result(True)
         self._bulks: dict[str, LockedBulk] = {}
         self._accounts: dict[str, LockedAccount] = {}
-        self._leader = 0
+        self._leader = ""
         self._until = 0.0
         self.has_failed = False
         """Whether a batch could not be committed: its payments are to be posted without lanes."""
@@ -97,6 +97,7 @@ class Lanes:
             except (Contention, Withdrawn) as error:
                 self._end("contention", error)
             except Exception as error:
+                log.warning("batch failed in a lane", exc_info=error)
                 self._end("failed", error)
             finally:
                 if not steps.committed.done():
@@ -111,8 +112,8 @@ class Lanes:
 
     def _post_batch(self, steps: Steps) -> int:
         with transaction(self._engine) as connection:
-            _require(posting_lock.follow(connection, self._leader))
-            with self._turn:
+            with self._turn:  # from its first statement on: operations are numbered in the order of their times
+                _require(posting_lock.follow(connection, self._leader))
                 before, self._newest = self._newest, steps
                 began = time.monotonic()
                 claimed = paused_payment.claim_unpaused(connection, self._batch_limit, self._decider.schedules)
@@ -163,7 +164,8 @@ class Lanes:
     def _note(self, claimed: list[ClaimedPayment], decision: Decision, seconds: float) -> None:
         if claimed:
             batch_metrics.count_batch(claimed, decision, seconds)
-        self.has_instructed |= any(verdict.sends_payout for verdict in decision.verdicts)
+        if any(verdict.sends_payout for verdict in decision.verdicts):
+            self.has_instructed = True
         log.debug("posted", payments=len(claimed))
 
 

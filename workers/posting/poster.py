@@ -104,9 +104,11 @@ class Poster:
             lingered = count is not None and count < limit
             if count == limit and not has_failed:
                 lanes = Lanes(self.engine, self.decider, self.batch_limit, self.hold_ttl_hours, self.hook)
-                posted += lanes.post(self.lanes, deadline)
+                try:
+                    posted += lanes.post(self.lanes, deadline)
+                finally:
+                    self.has_instructed |= lanes.has_instructed
                 has_failed = lanes.has_failed
-                self.has_instructed |= lanes.has_instructed
         return posted, True
 
     def _process_commands_and_expired(self, deadline: float) -> None:
@@ -125,8 +127,7 @@ class Poster:
     def _release_paused(self) -> bool:
         """Make payments due again whose pause is over; True if more remain."""
         try:
-            with transaction(self.engine) as connection:
-                posting_lock.acquire(connection)
+            with posting_lock.alone(self.engine) as connection:
                 return paused_payment.release(connection)
         except (Contention, CommitUnknown) as error:
             log.warning("paused payments left to the next task", reason=type(error).__name__)
@@ -144,8 +145,7 @@ class Poster:
         claimed: list[ClaimedPayment] = []
         began = time.monotonic()
         try:
-            with transaction(self.engine) as connection:
-                posting_lock.acquire(connection)
+            with posting_lock.alone(self.engine) as connection:
                 time.sleep(linger_seconds)
                 self.decider.refresh_terms(connection)
                 claimed = claim(connection, self.batch_limit, self.decider.schedules)

@@ -1,16 +1,29 @@
 """A backlog posted on several connections at once ends as if one batch had been posted after the other."""
 
-import random
+import os
+import signal
 import threading
 from contextlib import suppress
 
 import pytest
 
-from models import account, posting_lock
-from models.rules.charge_limits import ChargeLimit
-from models.session import Contention, DatabaseUnavailable, transaction
+from models import ledger, posting_lock
+from models.rules.types import Decision
+from models.session import Connection, Contention, DatabaseUnavailable, transaction
+from tests.builders import scalar
+from tests.support import eventually
 from tests.workers.books import Books
-from tests.workers.posting.backlogs import BATCH, Posters, at_first, in_order, post_all, source
+from tests.workers.posting.backlogs import (
+    BATCH,
+    WAIT_SECONDS_MAX,
+    MixedBacklog,
+    Posters,
+    at_first,
+    in_order,
+    post_all,
+    source,
+    times_in_disorder,
+)
 from workers.posting.batch_point import BatchPoint
 
 pytestmark = pytest.mark.shares_books
@@ -18,45 +31,17 @@ pytestmark = pytest.mark.shares_books
 PAYMENTS = 60
 
 
-def mixed(books: Books, seed: int) -> tuple[list[str], list[str]]:
-    """The ids of payments of all kinds among a few wallets, some of which do not pass, and the wallets."""
-    chance = random.Random(seed)
-    shop = books.user("merchant")
-    owners = [books.client(chance.randint(1, 20) * 1_00) for _ in range(4)]
-    wallets = [wallet for _, wallet in owners]
-    till = books.wallet(shop)
-    with transaction(books.gateway) as connection:
-        limited = account.wallet_by_id(connection, wallets[0])
-        limit = ChargeLimit(None, None, chance.randint(2, 8) * 1_00)
-        assert account.change_wallet(connection, limited._replace(charge_limits=(limit,))) is not None
-    ids, charges = [], []
-    for _ in range(PAYMENTS):
-        owner, source = chance.choice(owners)
-        amount = chance.randint(1, 5) * 1_00
-        kind = chance.choices(("transfer", "charge", "hold", "refund"), (5, 3, 1, 2))[0]
-        if kind == "transfer":
-            ids.append(books.transfer(owner, source, chance.choice([w for w in wallets if w != source]), amount))
-        elif kind == "refund" and charges:
-            charge, wallet = chance.choice(charges)
-            ids.append(books.order("refund", shop, till, wallet, amount // 2, parent_id=charge))
-        else:
-            ids.append(books.order("charge", shop, source, till, amount, capture=kind != "hold"))
-            charges.append((ids[-1], source))
-    return ids, [*wallets, till]
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_outcomes_and_order_are_those_of_one_lane(books: Books, poster: Posters, seed: int) -> None:
-    ids, wallets = mixed(books, seed)
+    alone = MixedBacklog(books, seed)
+    alone.order(PAYMENTS)
     post_all(poster(lanes=1))
-    twins, twin_wallets = mixed(books, seed)
+    beside = MixedBacklog(books, seed)
+    beside.order(PAYMENTS)
     post_all(poster(lanes=2 + seed % 3, batch=2 + seed))
-    assert books.outcomes(twins) == books.outcomes(ids)
-    assert len(set(books.outcomes(ids))) > 2, "some of them did not pass"
-    for wallet, twin in zip(wallets, twin_wallets, strict=True):
-        assert [twins.index(id) for id in books.decided(twin) if id in twins] == [
-            ids.index(id) for id in books.decided(wallet) if id in ids
-        ]
+    assert beside.outcome() == alone.outcome()
+    assert len(set(alone.outcome()[0])) > 4, "some of them did not pass"
+    assert times_in_disorder(books) == 0
     assert books.violations() == []
 
 
@@ -163,7 +148,77 @@ def test_lane_of_a_leader_who_is_none_posts_nothing(books: Books) -> None:
         with transaction(books.worker) as lane:
             assert posting_lock.follow(lane, number)
             stand_by = books.impatient_worker(lock_timeout="10ms")
-            with pytest.raises(Contention), transaction(stand_by) as other:
-                posting_lock.acquire(other)
+            with pytest.raises(Contention), posting_lock.alone(stand_by):
+                pass
     with transaction(books.worker) as late:
         assert not posting_lock.follow(late, number)
+
+
+def test_lane_of_a_leader_who_leads_again_posts_nothing(books: Books) -> None:
+    """On the same connection, as after an error that left lanes behind."""
+    engine = books.impatient_worker()
+    with transaction(engine) as leader:
+        pid, before = scalar(leader, "SELECT pg_backend_pid()"), posting_lock.lead(leader)
+    with transaction(engine) as again:
+        assert scalar(again, "SELECT pg_backend_pid()") == pid
+        now = posting_lock.lead(again)
+        for name, follows in ((before, False), (now, True)):
+            with transaction(engine) as lane:
+                assert posting_lock.follow(lane, name) is follows
+
+
+class TimeLimit(Exception):
+    """Raised by a signal's handler, as Celery does."""
+
+
+def test_time_limit_leaves_no_lane_and_no_order_behind(books: Books, poster: Posters) -> None:
+    ids, waiting, may_go = books.transfers(30 * BATCH), threading.Event(), threading.Event()
+
+    def interrupt(point: BatchPoint) -> None:
+        if point is BatchPoint.WRITTEN and threading.current_thread().name.startswith("lane"):
+            if not waiting.is_set():
+                waiting.set()
+                os.kill(os.getpid(), signal.SIGUSR2)
+            assert may_go.wait(WAIT_SECONDS_MAX)
+
+    def over(*_: object) -> None:
+        raise TimeLimit
+
+    before = signal.signal(signal.SIGUSR2, over)
+    first, second = poster(), poster()
+    first.hook = interrupt
+    try:
+        with pytest.raises(TimeLimit):
+            post_all(first)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+        may_go.set()
+    post_all(second)
+    assert in_order(books, ids) == ids
+    eventually(lambda: not [one for one in threading.enumerate() if one.name.startswith("lane")])
+
+
+def test_payouts_are_told_of_when_a_lane_is_lost(
+    books: Books, poster: Posters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, wallet = books.client(100_00)
+    _, other = books.client()
+    for number in range(7 * BATCH):
+        if number < BATCH:
+            books.transfer(client, wallet, other, 1)
+        else:
+            books.order("withdrawal", client, wallet, books.technical("wire"), 1)
+    real, calls = ledger.post_entries, []
+
+    def lose(connection: Connection, decision: Decision) -> None:
+        calls.append(decision)
+        if len(calls) > 1:
+            raise DatabaseUnavailable
+        real(connection, decision)
+
+    monkeypatch.setattr(ledger, "post_entries", lose)
+    first = poster()
+    with pytest.raises(DatabaseUnavailable):
+        post_all(first)
+    assert first.has_instructed
+    post_all(poster(lanes=1))

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 
 import psutil
 import pytest
 from sqlalchemy import Connection, make_url
 
 from embedded.home import CHECKOUT
+from models import posting_lock
 from models.session import Engine, transaction
 from tests.support import eventually
 from tests.workers.books import Books
@@ -183,3 +185,19 @@ def test_worker_role_has_bounds_on_all_waits(books: Books) -> None:
         "statement_timeout": "10000ms",
         "idle_in_transaction_session_timeout": "5000ms",
     }
+
+
+def test_who_waited_for_the_posting_lock_begins_after_those_before(books: Books) -> None:
+    """The time of a transaction is that of its operations, which are numbered in the order of their times."""
+
+    def began() -> datetime:
+        with posting_lock.alone(patient_poster(books).engine) as connection:
+            return connection.exec_driver_sql("SELECT now()").scalar_one()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction(books.worker) as leader:
+            posting_lock.lead(leader)
+            waiting = threads.submit(began)
+            eventually(lambda: scalar(books, WAITING) == 1, message="the other waits for its turn")
+            posted_at = leader.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        assert waiting.result() > posted_at
