@@ -23,13 +23,15 @@ class Loss(Enum):
 class Line:
     """Passes connections on to the server's socket.
 
-    Each request with the text `at` in it loses what is next in `to_lose`; `lost` says what happened. One with the text
-    `mute_at` makes all connections mute, new ones too, until `is_mute` is reset: nothing passes, and none is closed.
+    Each request with the text `at` in it loses what is next in `to_lose`, but for the first `spared` of them; `lost`
+    says what happened. One with the text `mute_at` makes all connections mute, new ones too, until `is_mute` is reset:
+    nothing passes, and none is closed.
     """
 
     def __init__(self, directory: Path, server: Path) -> None:
         self.directory = directory
         self.at = COMMIT
+        self.spared = 0
         self.to_lose: deque[Loss] = deque()
         self.lost: list[Loss] = []
         self.mute_at: bytes | None = None
@@ -75,7 +77,7 @@ class Line:
                     is_mute.set()
                 if is_mute.is_set():
                     continue
-                if self.to_lose and self.at in request:
+                if self.to_lose and self.at in request and self._is_reached():
                     self.lost.append(self.to_lose.popleft())
                     if self.lost[-1] is Loss.REQUEST:
                         server.shutdown(socket.SHUT_WR)
@@ -87,6 +89,10 @@ class Line:
         answers.join()
         client.close()
         server.close()
+
+    def _is_reached(self) -> bool:
+        self.spared -= 1
+        return self.spared < 0
 
     def _pass_answers(
         self, client: socket.socket, server: socket.socket, is_unwanted: threading.Event, is_mute: threading.Event
