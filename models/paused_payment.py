@@ -58,8 +58,8 @@ class UnreleasedPause(NamedTuple):
 def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
     """Lock up to `limit` due payments that are not paused, oldest first, skipping those locked by others.
 
-    Due by the time of the statement: the transaction may be older, having waited for the posting lock. Each payment
-    gets the terms of `schedules` that were in force when it was accepted.
+    Due by the time of the statement: the transaction may be older, having lingered. Each payment gets the terms of
+    `schedules` that were in force when it was accepted.
     """
     rows = CLAIM.run(connection, limit=limit)
     if not rows or rows[0][-1] is None:

@@ -111,6 +111,17 @@ class MixedBacklog:
             limit = ChargeLimit(None, None, per_day)
             assert account.change_wallet(connection, before._replace(charge_limits=(limit,))) is not None
 
+    def change(self) -> None:
+        """Limit a wallet, or freeze or thaw it."""
+        [wallet] = self.chance.choices([wallet for _, wallet in self.owners])
+        if self.chance.random() < 1 / 2:
+            return self.limit(wallet, self.chance.randint(1, 20) * 1_00)
+        with transaction(self.books.worker) as connection:
+            kept, is_new = freeze.freeze(connection, FreezeTarget(wallet), "a test", SHELL)
+            if not is_new:
+                freeze.thaw(connection, kept, "a test", SHELL)
+        return None
+
     def order(self, count: int) -> None:
         """Order so many more, each bulk counted as one."""
         for _ in range(count):

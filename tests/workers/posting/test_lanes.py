@@ -45,6 +45,26 @@ def test_outcomes_and_order_are_those_of_one_lane(books: Books, poster: Posters,
     assert books.violations() == []
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_changes_between_batches_are_obeyed_in_order(books: Books, poster: Posters, seed: int) -> None:
+    mixed, turn, changes = MixedBacklog(books, seed), threading.Lock(), []
+    mixed.order(PAYMENTS)
+
+    def change(point: BatchPoint) -> None:
+        if point in (BatchPoint.CLAIMED, BatchPoint.COMMITTED):
+            with turn, suppress(Contention):
+                changes.append(mixed.change())
+
+    first = poster()
+    first.hook = change
+    post_all(first)
+    outcomes, moved = mixed.outcome()
+    assert changes
+    assert "INITIATED" not in outcomes
+    assert moved == [sorted(places) for places in moved]
+    assert books.violations() == []
+
+
 def test_what_changed_since_a_batch_was_decided_is_obeyed(
     books: Books, poster: Posters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
