@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from payments_client import models
+from payments_client import Client, NoAnswer, NotFound, PaymentFailed, StillPending, SyncPayment, models
 from payments_client.model import Origin
 
 PAYMENT = {
@@ -56,6 +56,21 @@ def test_the_subject_of_an_event_is_told_by_its_members() -> None:
     subject = models.Event({"id": "2", "type": "bulk.failed", "data": bulk}).data
     assert isinstance(subject, models.Bulk)
     assert subject.counts.lines == 1
+
+
+def test_objects_and_errors_go_to_other_processes_without_the_token() -> None:
+    payment = SyncPayment(PAYMENT, Origin(Client("http://x", "pay_secret"), "key", {"etag": "1"}))
+    assert copy.deepcopy(payment).origin.client is payment.origin.client
+    for error in (StillPending(payment), PaymentFailed(payment), NoAnswer("lost", "key"), NotFound(404, {}, {}, "key")):
+        sent = pickle.dumps(error)
+        assert b"pay_secret" not in sent
+        received = pickle.loads(sent)
+        assert (str(received), type(received)) == (str(error), type(error))
+        assert getattr(received, "idempotency_key", "key") == "key"
+    received = pickle.loads(pickle.dumps(payment))
+    assert (received, received.idempotency_key, received.etag) == (payment, "key", "1")
+    with pytest.raises(ValueError, match=r"client\.payments\.get"):
+        received.wait()
 
 
 def test_objects_are_copied_compared_and_shown() -> None:

@@ -100,6 +100,9 @@ class StillPending(PaymentsError):
         super().__init__(f"payment {payment.id} is {payment.state}")
         self.payment = payment
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.payment,)
+
 
 class PaymentFailed(PaymentsError):
     """The `payment` FAILED. `retryable` says whether a new one may succeed."""
@@ -110,6 +113,9 @@ class PaymentFailed(PaymentsError):
         self.code = failure.code if failure else None
         self.retryable = bool(failure and failure.retryable)
         super().__init__(f"payment {payment.id} failed: {failure.message if failure else 'no reason is shown'}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.payment,)
 
 
 class WebhookError(PaymentsError):

@@ -35,6 +35,12 @@ class Origin:
         """Whether an earlier request with the same key had made it."""
         return self.headers.get("idempotent-replayed") == "true"
 
+    def __deepcopy__(self, _: dict[int, Any]) -> Origin:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a client, with its token, does not go to another process
+        return Origin, (None, self.idempotency_key, dict(self.headers))
+
 
 NOWHERE = Origin()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from payments_client.core import ClientCore
 from payments_client.errors import NoAnswer, PaymentFailed, RateLimited, ServerError, StillPending
@@ -42,7 +42,7 @@ class SyncPayment(Payment):
         Raises StillPending with the payment as it is when the time is over; PaymentFailed if you ask for that.
         `by_stream` listens to its events instead of asking again.
         """
-        client: Client = self.origin.client
+        client: Client = asked_by(self)
         return client.run(wait(self, timeout, until, raise_on_failure, by_stream))
 
 
@@ -60,8 +60,15 @@ class AsyncPayment(Payment):
         by_stream: bool = False,
     ) -> AsyncPayment:
         """As `SyncPayment.wait`, to be awaited."""
-        client: AsyncClient = self.origin.client
+        client: AsyncClient = asked_by(self)
         return await client.run(wait(self, timeout, until, raise_on_failure, by_stream))
+
+
+def asked_by(payment: Payment) -> Any:
+    """The client that asked for the payment; raises ValueError for one that came from elsewhere."""
+    if payment.origin.client is None:
+        raise ValueError("this payment was not read by a client: wait for that of client.payments.get(id)")
+    return payment.origin.client
 
 
 def wait(payment: P, timeout: float, until: Collection[str], raise_on_failure: bool, by_stream: bool) -> Flow[P]:
