@@ -5,6 +5,7 @@ import logs
 logs.take_over()
 
 import gc  # noqa: E402 - the log is ours before anything else is imported
+import os  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
 
@@ -17,6 +18,7 @@ import telemetry  # noqa: E402
 
 settings.begin_metrics()
 
+from gateway.http import open_connections  # noqa: E402
 from gateway.http.gunicorn_worker import Worker  # noqa: E402
 from models import client_timeout, preflight  # noqa: E402
 from models.session import DatabaseUnavailable  # noqa: E402
@@ -35,7 +37,8 @@ OTHER_FILES = 100
 env = Env()
 
 bind = env.str("GATEWAY_BIND", "127.0.0.1:8000")
-workers = env.int("GATEWAY_WORKERS", 2)
+workers = env.int("GATEWAY_WORKERS") if env.str("GATEWAY_WORKERS", "") else max(1, len(os.sched_getaffinity(0)) // 2)
+"""One for two cores: the other one is PostgreSQL's and the workers', and each process has its own groups to commit."""
 worker_connections = settings.load().waiters_max + OTHERS_MAX
 """Concurrent requests of a process; further ones wait in the listening socket."""
 preload_app = True
@@ -95,6 +98,11 @@ def post_fork(_server: object, _worker: object) -> None:
     client_timeout.install()
     sys.setswitchinterval(SWITCH_SECONDS)
     telemetry.start("gateway")
+
+
+def child_exit(_server: object, worker: Worker) -> None:
+    """Let no process leave connections to one that has ended."""
+    open_connections.forget(worker.age)
 
 
 def worker_exit(server: Arbiter, _worker: object) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import uvloop
 from gunicorn.workers.base import Worker as BaseWorker
 
-from gateway.http import event_loop
+from gateway.http import event_loop, open_connections
 from gateway.http.access_log import Environ
 from gateway.http.connection import Connection
 from gateway.http.errors import ApiError
@@ -23,6 +23,9 @@ from gateway.http.outgoing import WITHOUT_BODY, Headers, Response
 
 TICK_SECONDS = 1.0
 """How often the arbiter is told that the loop is not blocked, and connections are looked through."""
+
+LEAVE_SECONDS = 0.001
+"""How long a connection is left to a process that has fewer; it may be busy."""
 
 Runs = Callable[[Environ], bool]
 
@@ -43,6 +46,7 @@ class Worker(BaseWorker):
         """Serve until a signal ends it."""
         self.connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
+        self._is_accepting = False
         uvloop.run(self._serve())
 
     async def _serve(self) -> None:
@@ -53,8 +57,7 @@ class Worker(BaseWorker):
         self.ended = ended = asyncio.Event()
         self._handle_signals()
         while not ended.is_set() and self.ppid == os.getppid():
-            if not self._servers and len(self.connections) < self.cfg.worker_connections:
-                await self._accept()
+            await self._start_accepting()
             await event_loop.is_done_within(ended.wait(), TICK_SECONDS)
             self._tick()
         await self._stop()
@@ -69,33 +72,78 @@ class Worker(BaseWorker):
             connection.drop()
         self.ended.set()
 
-    async def _accept(self) -> None:
+    async def _start_accepting(self) -> None:
+        """Accept connections, unless there are as many as may be; from then on further ones wait in the socket."""
+        if self._is_accepting or len(self.connections) >= self.cfg.worker_connections:
+            return
+        self._is_accepting = True
+        self._tell()
         for listener in self.sockets:
-            copy = listener.sock.dup()  # which the server closes
-            self._servers.append(
-                await self.loop.create_server(partial(Connection, self), sock=copy, backlog=self.cfg.backlog)
-            )
+            if self.cfg.workers > 1:
+                self.loop.add_reader(listener.sock, self._accept, listener.sock)
+            else:  # costs less for each connection
+                copy = listener.sock.dup()  # which the server closes
+                self._servers.append(
+                    await self.loop.create_server(partial(Connection, self), sock=copy, backlog=self.cfg.backlog)
+                )
 
     def _stop_accepting(self) -> None:
+        self._is_accepting = False
+        for listener in self.sockets:
+            self.loop.remove_reader(listener.sock)
         while self._servers:
             self._servers.pop().close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Take a connection, one a turn of the loop; a process with fewer has a moment to take it first."""
+        if open_connections.has_fewest(self.age):
+            self._take(listener)
+        else:
+            self.loop.remove_reader(listener)
+            self.loop.call_later(LEAVE_SECONDS, self._accept_what_is_left, listener)
+
+    def _accept_what_is_left(self, listener: socket.socket) -> None:
+        if self._is_accepting:
+            self._take(listener)
+        if self._is_accepting:
+            self.loop.add_reader(listener, self._accept, listener)
+
+    def _take(self, listener: socket.socket) -> None:
+        try:
+            client, _ = listener.accept()
+        except (BlockingIOError, ConnectionError):  # another process took it, or it has ended
+            return
+        except OSError:  # no descriptor is left: the next tick tries again
+            self._stop_accepting()
+            return
+        self._opening = self.loop.create_task(self._open(client))
+
+    async def _open(self, client: socket.socket) -> None:
+        await self.loop.connect_accepted_socket(partial(Connection, self), client)
 
     def opened(self, connection: Connection) -> None:
         """See connection.Server. Above the limit, further ones wait in the listening socket."""
         self.connections.add(connection)
+        self._tell()
         if len(self.connections) >= self.cfg.worker_connections:
             self._stop_accepting()
 
     def closed(self, connection: Connection) -> None:
         """See connection.Server."""
         self.connections.discard(connection)
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self.is_stopping:
+            open_connections.tell(self.age, len(self.connections))
 
     async def _stop(self) -> None:
         """Answer what was requested, as fast as can be; who connects from now on is refused at once."""
         self.is_stopping = True
         self._stop_accepting()
+        open_connections.forget(self.age)
         for client in self._last_clients():
-            await self.loop.connect_accepted_socket(partial(Connection, self), client)
+            await self._open(client)
         self.wsgi.extensions["gateway"].waiters.close()
         while self.connections:
             for connection in list(self.connections):

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,13 +22,20 @@ GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-class ServedWorker(Worker):
-    """A worker without gunicorn's arbiter."""
+_ages = count(1)
 
-    def __init__(self, application: Application, connections_max: int, *, on_loop: bool) -> None:
-        self.cfg = SimpleNamespace(worker_connections=connections_max, backlog=100)
+
+class ServedWorker(Worker):
+    """A worker without gunicorn's arbiter; several may have one listening socket."""
+
+    def __init__(
+        self, application: Application, connections_max: int, *, on_loop: bool, listener: socket.socket | None = None
+    ) -> None:
+        self.age = next(_ages)
+        self.cfg = SimpleNamespace(worker_connections=connections_max, backlog=100, workers=2 if listener else 1)
         self.log, self.ppid, self.notify = logging.getLogger("worker"), os.getppid(), lambda: None
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = listener or socket.create_server(("127.0.0.1", 0))
+        self.listener.setblocking(False)
         self.sockets = [SimpleNamespace(sock=self.listener)]
         waiters = SimpleNamespace(close=lambda: None)
         self.wsgi = _Called(application)
@@ -70,9 +78,15 @@ class _Called:
 
 
 @contextmanager
-def served(application: Application, connections_max: int = 100, *, on_loop: bool = False) -> Iterator[ServedWorker]:
+def served(
+    application: Application,
+    connections_max: int = 100,
+    *,
+    on_loop: bool = False,
+    listener: socket.socket | None = None,
+) -> Iterator[ServedWorker]:
     """Serve the application until the end of the block."""
-    worker = ServedWorker(application, connections_max, on_loop=on_loop)
+    worker = ServedWorker(application, connections_max, on_loop=on_loop, listener=listener)
     thread = threading.Thread(target=worker.run, daemon=True)
     thread.start()
     try:
