@@ -25,7 +25,7 @@ from embedded.identity import Identity
 
 LIBRARIES = (
     *("anyio", "argon2", "celery.app.amqp", "celery.app.log", "celery.app.trace", "celery.apps.beat"),
-    *("celery.apps.worker", "celery.bin.beat", "celery.bin.celery", "celery.bin.worker", "celery.concurrency.prefork"),
+    *("celery.apps.worker", "celery.bin.beat", "celery.bin.celery", "celery.bin.worker"),
     *("celery.concurrency.solo", "celery.concurrency.thread", "cryptography.fernet"),
     *("cryptography.hazmat.primitives.asymmetric.ed25519", "defusedxml.ElementTree", "email.policy"),
     *("email_validator", "environs", "flask_cors", "flask_smorest", "greenlet", "gzip", "httpcore", "httptools"),
@@ -37,7 +37,7 @@ LIBRARIES = (
 environment, nor gunicorn, whose import keeps the user that its workers are to run as: here root, there another. Nor
 alembic, sepaxml and text_unidecode, megabytes that are needed for a moment or never."""
 
-UNWANTED = ("click_repl", "opentelemetry", "pygments", "rich")
+UNWANTED = ("click_repl", "opentelemetry", "psutil", "pygments", "rich")
 """What libraries import if it is installed, and no server needs: megabytes, too. A process that does need it
 imports it by itself."""
 

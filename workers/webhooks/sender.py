@@ -171,9 +171,10 @@ class _Transport(httpx.AsyncHTTPTransport):
     """Keeps no connection alive: one opened for a name must not be reused for another name at the same address."""
 
     def __init__(self, verify: ssl.SSLContext | bool) -> None:
-        super().__init__(verify=verify, trust_env=False)
+        context = httpx.create_ssl_context(verify, trust_env=False)
+        super().__init__(verify=context, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
-            httpx.create_ssl_context(verify, trust_env=False),
+            context,
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=BoundedBackend(),
