@@ -50,8 +50,9 @@ class ResponseError(PaymentsError):
         ]
         self.request_id: str | None = problem.get("request_id") or headers.get("request-id")
         self.retryable: bool = problem.get("retryable", status >= SERVER_ERROR)
-        where = "".join(f"; {flaw.pointer}: {flaw.detail}" for flaw in self.errors if flaw.detail != self.detail)
-        super().__init__(f"{status} {self.code}: {self.detail}{where}")
+        details = [] if self.detail in {flaw.detail for flaw in self.errors} else [self.detail]
+        details += [f"{flaw.pointer}: {flaw.detail}" for flaw in self.errors]
+        super().__init__(f"{status} {self.code}: {'; '.join(details)}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.status, dict(self.headers), self.problem, self.idempotency_key)
