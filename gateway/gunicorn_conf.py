@@ -37,7 +37,7 @@ OTHER_FILES = 100
 env = Env()
 
 bind = env.str("GATEWAY_BIND", "127.0.0.1:8000")
-workers = env.int("GATEWAY_WORKERS") if env.str("GATEWAY_WORKERS", "") else max(1, len(os.sched_getaffinity(0)) // 2)
+workers = env.int("GATEWAY_WORKERS", max(1, len(os.sched_getaffinity(0)) // 2))
 """One for two cores: the other one is PostgreSQL's and the workers', and each process has its own groups to commit."""
 worker_connections = settings.load().waiters_max + OTHERS_MAX
 """Concurrent requests of a process; further ones wait in the listening socket."""
