@@ -18,7 +18,7 @@ from tests.e2e.state_machine.users import StackUsers, new_tokens
 from tests.support import eventually
 
 IBAN = "DE89370400440532013000"
-ELSEWHERE = {"client", "lists", "monitoring", "proxy", "waiting", "webhooks"}
+ELSEWHERE = {"client", "lists", "monitoring", "pooler", "proxy", "waiting", "webhooks"}
 """Guides of servers and shells, and those whose flow `test_python_client.py` and its neighbours have."""
 
 EUR = "EUR"
@@ -28,7 +28,9 @@ pytestmark = pytest.mark.slow
 def test_every_guide_has_its_flow() -> None:
     guides = {path.stem for path in (CHECKOUT / "docs" / "guides").glob("*.md")}
     names = [name.removeprefix("test_guide_") for name in globals() if name.startswith("test_guide_")]
-    assert {name.replace("_", "-") for name in names} == guides - ELSEWHERE
+    assert {name.replace("_", "-") for name in names} == guides - ELSEWHERE, (
+        "write its flow here, or name it in ELSEWHERE"
+    )
 
 
 @pytest.fixture
