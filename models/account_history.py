@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import pg_arrays
+from models.archive import HistoryArchived
 from models.keyset import START, Cursor
 from models.payment_search import Column, Keyset, ListQuery, Page, search
 
@@ -138,28 +139,38 @@ class HistoryPosition(NamedTuple):
     balance: int
 
 
-POSITION = """
+SEARCH = """
 WITH RECURSIVE search (low, high) AS (
-    SELECT 0::bigint, last_seq FROM accounts WHERE id = %(account_id)s
+    SELECT 0::bigint, last_seq FROM accounts WHERE id = {account}
     UNION ALL
     SELECT CASE WHEN is_before THEN middle ELSE low END, CASE WHEN is_before THEN high ELSE middle - 1 END
     FROM search
     CROSS JOIN LATERAL (SELECT (low + high + 1) / 2 AS middle) AS half
-    CROSS JOIN LATERAL (SELECT (SELECT o.created_at < %(moment)s FROM operations o
-                                WHERE o.account_id = %(account_id)s AND o.account_seq = middle) AS is_before) AS tried
+    CROSS JOIN LATERAL (SELECT coalesce(
+        (SELECT o.created_at < {moment} FROM operations o WHERE o.account_id = {account} AND o.account_seq = middle),
+        (SELECT r.began_at < {moment} FROM archived_runs r WHERE r.account_id = {account} AND r.first_seq <= middle
+         ORDER BY r.first_seq DESC LIMIT 1)) AS is_before) AS tried
     WHERE low < high
 )
-SELECT low, coalesce((SELECT o.balance_after FROM operations o
-                      WHERE o.account_id = %(account_id)s AND o.account_seq = low), 0)::text
+SELECT low, coalesce(
+    (SELECT o.balance_after FROM operations o WHERE o.account_id = {account} AND o.account_seq = low),
+    (SELECT r.balance_after FROM archived_runs r WHERE r.account_id = {account} AND r.last_seq = low), 0) AS balance,
+    EXISTS (SELECT FROM archived_runs r WHERE r.account_id = {account} AND r.began_at < {moment}
+                                          AND r.ended_at >= {moment}) AS is_archived
 FROM search WHERE low = high
 """
-"""Operations of an account are numbered without gaps in time order: bisection finds one of a million in 20 steps."""
+"""Operations of an account are numbered without gaps in time order: bisection finds one of a million in 20 steps. Of
+runs that are archived only the ends are known."""
+
+POSITION = SEARCH.format(account="%(account_id)s", moment="%(moment)s")
 
 
 def position(connection: Connection, account_id: str, before: datetime) -> HistoryPosition:
-    """Position of the account right before that time."""
+    """Position of the account right before that time; raises HistoryArchived if it is within an archived month."""
     parameters = {"account_id": account_id, "moment": before}
-    seq, balance = connection.exec_driver_sql(POSITION, parameters).one()
+    seq, balance, is_archived = connection.exec_driver_sql(POSITION, parameters).one()
+    if is_archived:
+        raise HistoryArchived(before)
     return HistoryPosition(seq, int(balance))
 
 
@@ -207,9 +218,19 @@ class Totals(NamedTuple):
     paid: int
 
 
+def archived(connection: Connection, account_id: str, start: int, end: int) -> Totals:
+    """What is archived of the operations after number `start`, up to `end`: the ends of months (UTC)."""
+    row = connection.exec_driver_sql(
+        "SELECT coalesce(sum(lines), 0)::bigint, coalesce(sum(received), 0), coalesce(sum(paid), 0) FROM archived_runs"
+        " WHERE account_id = %s AND first_seq > %s AND last_seq <= %s",
+        (account_id, start, end),
+    ).one()
+    return Totals(row[0], int(row[1]), int(row[2]))
+
+
 def totals(connection: Connection, account_id: str, start: int, end: int, limit: int = TOTALS_PAGE) -> Totals:
-    """Sums over the rows of `between`, page by page."""
-    sums = Totals(0, 0, 0)
+    """Sums over the rows of `between`, page by page, and over what is archived."""
+    sums = archived(connection, account_id, start, end)
     while start < end:
         window = {"account_id": account_id, "start": start, "end": end, "limit": max(limit, OPERATIONS_PER_PAYMENT_MAX)}
         count, received, paid, last = connection.exec_driver_sql(

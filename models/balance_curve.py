@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from models import payment, pg_arrays
+from models.account_history import SEARCH
+from models.archive import HistoryArchived
 from models.rules.money import render
 
 POINTS = 61
@@ -16,35 +18,25 @@ DAYS_MAX = 366
 ACCOUNTS_MAX = 20
 """Accounts of one answer: those of a user as ops see them on one page."""
 
-BALANCES = """
-SELECT a.place, m.place, found.balance::text
+BALANCES = f"""
+SELECT a.place, m.place, found.balance::text, found.is_archived
 FROM unnest(%(accounts)s::uuid[]) WITH ORDINALITY AS a (id, place)
 CROSS JOIN unnest(%(moments)s::timestamptz[]) WITH ORDINALITY AS m (moment, place)
-CROSS JOIN LATERAL (
-    WITH RECURSIVE search (low, high) AS (
-        SELECT 0::bigint, last_seq FROM accounts WHERE id = a.id
-        UNION ALL
-        SELECT CASE WHEN is_before THEN middle ELSE low END, CASE WHEN is_before THEN high ELSE middle - 1 END
-        FROM search
-        CROSS JOIN LATERAL (SELECT (low + high + 1) / 2 AS middle) AS half
-        CROSS JOIN LATERAL (SELECT (SELECT o.created_at < m.moment FROM operations o
-                                    WHERE o.account_id = a.id AND o.account_seq = middle) AS is_before) AS tried
-        WHERE low < high
-    )
-    SELECT coalesce((SELECT o.balance_after FROM operations o WHERE o.account_id = a.id AND o.account_seq = low), 0)
-           AS balance
-    FROM search WHERE low = high
-) AS found
+CROSS JOIN LATERAL ({SEARCH.format(account="a.id", moment="m.moment")}) AS found
 """
-"""As POSITION in account_history.py, for each account and moment: operations are numbered in the order of time."""
 
 
 def balances(connection: Connection, account_ids: Sequence[str], moments: Sequence[datetime]) -> list[list[int]]:
-    """The balances right before each of these times, in minor units, of each account that exists; none for others."""
+    """The balances right before each of these times, in minor units, of each account that exists; none for others.
+
+    Raises HistoryArchived if one is within an archived month.
+    """
     found: list[list[int]] = [[0] * len(moments) for _ in account_ids]
     times = pg_arrays.quoted(map(datetime.isoformat, moments))
     parameters = {"accounts": pg_arrays.plain(account_ids), "moments": times}
-    for account, moment, balance in connection.exec_driver_sql(BALANCES, parameters):
+    for account, moment, balance, is_archived in connection.exec_driver_sql(BALANCES, parameters):
+        if is_archived:
+            raise HistoryArchived(moments[moment - 1])
         found[account - 1][moment - 1] = int(balance)
     return found
 

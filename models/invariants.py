@@ -2,33 +2,36 @@
 
 from sqlalchemy import Connection
 
-from models import imbalance
+from models import imbalance, kept_sums
+from models.archive import HORIZON, UNTIL
 
-SUMMED_UP = """(
-    event_positions r JOIN events e ON (e.xact, e.sequence) <= (r.xact, r.sequence) AND r.reader = 'sums'
-        AND e.name IN ('payment.completed', 'payment.failed')
-    JOIN payments p ON p.id = e.subject_id)"""
-SPANS = "(VALUES ('day', interval '1 day'), ('quarter', interval '15 minutes')) AS spans (span, length)"
+STEPS = """(
+    SELECT payment_id, line, account_id, account_seq AS first_seq, account_seq AS last_seq, amount, balance_after
+    FROM operations
+    UNION ALL SELECT account_id, 0, account_id, first_seq, last_seq, balance_after - balance_before, balance_after
+    FROM archived_runs)"""
+"""What changed balances: operations, and runs of those that are archived."""
 
 INVARIANTS = {
     "operations sum to zero per payment and currency": """
         SELECT payment_id, currency, sum(amount) FROM operations
         GROUP BY payment_id, currency HAVING sum(amount) <> 0""",
-    "an account's balance is the sum of its operations": """
+    "an account's balance is the sum of its operations": f"""
         SELECT a.id, a.balance, coalesce(o.total, 0) FROM accounts a
-        LEFT JOIN (SELECT account_id, sum(amount) AS total FROM operations GROUP BY account_id) o ON o.account_id = a.id
+        LEFT JOIN (SELECT account_id, sum(amount) AS total FROM {STEPS} s GROUP BY account_id) o ON o.account_id = a.id
         WHERE a.balance <> coalesce(o.total, 0)""",
     imbalance.INVARIANT: """
         SELECT currency, sum(balance) FROM accounts GROUP BY currency HAVING sum(balance) <> 0""",
-    "an account's operations are dense, without gap or fork, up to last_seq": """
+    "an account's operations are dense, without gap or fork, up to last_seq": f"""
         SELECT a.id, a.last_seq, o.n, o.least, o.greatest FROM accounts a
-        LEFT JOIN (SELECT account_id, count(*) AS n, count(DISTINCT account_seq) AS d, min(account_seq) AS least,
-                          max(account_seq) AS greatest FROM operations GROUP BY account_id) o ON o.account_id = a.id
-        WHERE a.last_seq <> coalesce(o.n, 0) OR o.n <> o.d OR o.least <> 1 OR o.greatest <> a.last_seq""",
-    "each balance_after is the one before plus the amount": """
+        LEFT JOIN (SELECT account_id, sum(last_seq - first_seq + 1) AS n, count(*) AS rows,
+                          count(DISTINCT first_seq) AS d, min(first_seq) AS least, max(last_seq) AS greatest
+                   FROM {STEPS} s GROUP BY account_id) o ON o.account_id = a.id
+        WHERE a.last_seq <> coalesce(o.n, 0) OR o.rows <> o.d OR o.least <> 1 OR o.greatest <> a.last_seq""",
+    "each balance_after is the one before plus the amount": f"""
         SELECT payment_id, line FROM (
             SELECT payment_id, line, balance_after,
-                   sum(amount) OVER (PARTITION BY account_id ORDER BY account_seq) AS running FROM operations) o
+                   sum(amount) OVER (PARTITION BY account_id ORDER BY first_seq) AS running FROM {STEPS} s) o
         WHERE balance_after <> running""",
     "no available balance is or ever was below its floor": """
         SELECT o.payment_id, o.line FROM operations o JOIN accounts a ON a.id = o.account_id
@@ -79,7 +82,7 @@ INVARIANTS = {
         GROUP BY c.id, c.state, c.captured_amount, c.amount, c.commission, c.type
         HAVING c.state <> 'COMPLETED' OR sum(r.amount) > coalesce(c.captured_amount, c.amount)
             - CASE c.type WHEN 'withdrawal' THEN c.commission ELSE 0 END""",
-    "what was given back of a payment is counted beside it, with what was taken of it": """
+    "what was given back of a payment is counted beside it, with what was taken of it": f"""
         SELECT coalesce(t.payment_id, r.parent_id), t.refunded, r.refunded, t.captured FROM refund_totals t
         FULL JOIN (SELECT parent_id, sum(amount) AS refunded FROM payments
                    WHERE parent_id IS NOT NULL AND state = 'COMPLETED' GROUP BY parent_id) r
@@ -87,7 +90,8 @@ INVARIANTS = {
         LEFT JOIN payments p ON p.id = t.payment_id
         WHERE (t.refunded, t.captured) IS DISTINCT FROM (r.refunded, CASE p.type
             WHEN 'withdrawal' THEN p.amount - p.commission
-            WHEN 'charge' THEN coalesce(p.captured_amount, p.amount) END)""",
+            WHEN 'charge' THEN coalesce(p.captured_amount, p.amount) END)
+          AND coalesce(t.payment_id, r.parent_id) >= {HORIZON}""",
     "every refund and return is listed with what it gives back": """
         SELECT p.id FROM payments p WHERE p.parent_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM payment_children c WHERE (c.parent_id, c.child_id) = (p.parent_id, p.id))""",
@@ -100,14 +104,16 @@ INVARIANTS = {
     "what came back from a bank is a return of its own": """
         SELECT p.id FROM payments p LEFT JOIN returns r ON r.payment_id = p.id
         WHERE p.type = 'return' AND r.parent_id IS DISTINCT FROM p.parent_id""",
-    "a bulk's counts are those of its lines": """
+    "a bulk's counts are those of its lines": f"""
         SELECT b.id FROM bulks b LEFT JOIN payments p ON p.bulk_id = b.id
-        GROUP BY b.id HAVING (b.lines, b.authorized, b.completed, b.failed, b.total) <>
+        WHERE b.id >= uuid_floor({UNTIL} + interval '1 day') GROUP BY b.id
+        HAVING (b.lines, b.authorized, b.completed, b.failed, b.total) <>
             (count(p.id), count(p.id) FILTER (WHERE p.state = 'AUTHORIZED'),
              count(p.id) FILTER (WHERE p.state = 'COMPLETED'), count(p.id) FILTER (WHERE p.state = 'FAILED'),
              coalesce(sum(p.amount), 0))""",
-    "an atomic bulk is held or refused as a whole": """
+    "an atomic bulk is held or refused as a whole": f"""
         SELECT b.id FROM bulks b LEFT JOIN payments p ON p.bulk_id = b.id WHERE b.mode = 'atomic'
+          AND b.id >= uuid_floor({UNTIL} + interval '1 day')
         GROUP BY b.id, b.is_decided, b.held, b.failure_code
         HAVING b.held <> CASE WHEN b.is_decided AND b.failure_code IS NULL
                               THEN coalesce(sum(p.amount) FILTER (WHERE p.state = 'INITIATED'), 0) ELSE 0 END
@@ -119,9 +125,9 @@ INVARIANTS = {
         LEFT JOIN payments p ON p.id = o.payment_id
         WHERE a.currency IS DISTINCT FROM o.currency OR (p.currency <> o.currency
                   AND (o.kind <> 'exchange' OR p.target_currency IS DISTINCT FROM o.currency))""",
-    "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists": """
+    "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists": f"""
         SELECT k.user_id, k.key FROM idempotency_keys k
-        WHERE NOT EXISTS (SELECT FROM payments p WHERE p.id = k.payment_id)
+        WHERE (k.payment_id < {HORIZON}) IS NOT TRUE AND NOT EXISTS (SELECT FROM payments p WHERE p.id = k.payment_id)
           AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = k.account_id)
           AND NOT EXISTS (SELECT FROM adjustments a WHERE a.id = k.adjustment_id)
           AND NOT EXISTS (SELECT FROM bulks b WHERE b.id = k.bulk_id)
@@ -146,14 +152,15 @@ INVARIANTS = {
         WHERE NOT EXISTS (SELECT FROM events e WHERE e.subject_id = p.id AND e.version = 1 AND e.name <> 'ping')
            OR NOT EXISTS (SELECT FROM events e WHERE e.subject_id = p.id AND e.name = 'payment.' || lower(p.state)
                                                  AND e.name <> 'ping')""",
-    "every event is of a transition": """
+    "every event is of a transition": f"""
         SELECT e.subject_id, e.version, e.name FROM events e
         LEFT JOIN payments p ON p.id = e.subject_id AND starts_with(e.name, 'payment.')
         LEFT JOIN bulks b ON b.id = e.subject_id AND starts_with(e.name, 'bulk.')
         LEFT JOIN webhook_endpoints w ON w.id = e.subject_id AND e.name IN ('webhook_endpoint.disabled', 'ping')
-        WHERE num_nonnulls(p.id, b.id, w.id) <> 1 OR e.version > coalesce(p.version, b.version, w.version + w.pings)
+        WHERE (num_nonnulls(p.id, b.id, w.id) <> 1 OR e.version > coalesce(p.version, b.version, w.version + w.pings)
            OR (e.name IN ('payment.completed', 'payment.failed') AND e.name <> 'payment.' || lower(p.state))
-           OR e.name <> 'bulk.' || lower(b.state)""",
+           OR e.name <> 'bulk.' || lower(b.state))
+          AND NOT (starts_with(e.name, 'payment.') AND e.subject_id < {HORIZON})""",
     "every bulk that is final has its event": """
         SELECT b.id, b.state FROM bulks b WHERE b.state <> 'INITIATED' AND NOT EXISTS (
             SELECT FROM events e
@@ -164,63 +171,10 @@ INVARIANTS = {
         WHERE e.user_id IS DISTINCT FROM p.user_id
            OR s.owner_id <> ALL (array_remove(ARRAY[e.user_id, e.payer_id], NULL))
            OR t.owner_id <> ALL (array_remove(ARRAY[e.user_id, e.payer_id, e.payee_id], NULL))""",
-    "what is summed up of a merchant's wallet is what its operations come to": """
-        SELECT coalesce(s.account_id, o.account_id), coalesce(s.quarter, o.quarter) AS quarter, s.gross, o.gross
-        FROM merchant_sums s FULL JOIN (
-            SELECT m.account_id, date_bin('15 minutes', o.created_at, '2000-01-01T00:00:00Z') AS quarter,
-                   coalesce(sum(o.amount) FILTER (WHERE o.kind <> 'commission' AND p.type = 'charge'), 0) AS gross,
-                   coalesce(-sum(o.amount) FILTER (WHERE o.kind = 'commission'), 0) AS commission,
-                   coalesce(-sum(o.amount) FILTER (WHERE o.kind <> 'commission' AND p.type = 'refund'), 0) AS refunds
-            FROM merchant_sum_positions m JOIN accounts a ON a.id = m.account_id
-            JOIN operations o ON o.account_id = m.account_id AND o.account_seq <= m.account_seq
-            JOIN payments p ON p.id = o.payment_id AND p.user_id = a.owner_id AND p.type IN ('charge', 'refund')
-            GROUP BY 1, 2) o ON (o.account_id, o.quarter) = (s.account_id, s.quarter)
-        WHERE (s.gross, s.commission, s.refunds) IS DISTINCT FROM (o.gross, o.commission, o.refunds)""",
-    "what is counted of final payments is what there is": """
-        SELECT type, state, currency, failure_code, k.number, p.number AS there FROM final_payment_counts k FULL JOIN (
-            SELECT p.type, p.state, p.currency, coalesce(p.failure_code, '') AS failure_code, count(*) AS number
-            FROM event_positions r JOIN events e ON (e.xact, e.sequence) <= (r.xact, r.sequence)
-                AND e.name IN ('payment.completed', 'payment.failed')
-            JOIN payments p ON p.id = e.subject_id WHERE r.reader = 'counts' GROUP BY 1, 2, 3, 4
-        ) p USING (type, state, currency, failure_code) WHERE k.number IS DISTINCT FROM p.number""",
-    "what is summed up of final payments is what there is": f"""
-        SELECT span, period, type, state, currency, k.number, k.amount, p.number AS there, p.amount AS amount_there
-        FROM payment_sums k FULL JOIN (
-            SELECT span, date_bin(length, moment, '2000-01-01T00:00:00Z') AS period, type, s.state, currency,
-                   sum(s.number) AS number, sum(s.number * s.amount) AS amount
-            FROM (SELECT *, date_bin('15 minutes', created_at, '2000-01-01T00:00:00Z')
-                            < date_bin('15 minutes', finalized_at, '2000-01-01T00:00:00Z') AS is_long FROM (
-                SELECT p.*, (SELECT max(a.created_at) FROM events a
-                             WHERE a.subject_id = p.id AND a.name = 'payment.authorized') AS authorized_at
-                FROM {SUMMED_UP}) AS p) AS p
-            CROSS JOIN LATERAL (
-                SELECT finalized_at, state, 1, coalesce(captured_amount, p.amount)
-                UNION ALL SELECT created_at, 'INITIATED', 1, p.amount WHERE is_long
-                UNION ALL SELECT finalized_at, 'INITIATED', -1, p.amount WHERE is_long AND authorized_at IS NULL
-                UNION ALL SELECT least(greatest(created_at, authorized_at), finalized_at), state, number, p.amount
-                FROM (VALUES ('INITIATED', -1), ('AUTHORIZED', 1)) AS held (state, number)
-                WHERE is_long AND authorized_at IS NOT NULL
-                UNION ALL SELECT finalized_at, 'AUTHORIZED', -1, p.amount WHERE is_long AND authorized_at IS NOT NULL
-            ) AS s (moment, state, number, amount) CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5
-        ) p USING (span, period, type, state, currency)
-        WHERE (k.number, k.amount) IS DISTINCT FROM (p.number, p.amount)""",
-    "what is summed up of operations is what there is": f"""
-        SELECT coalesce(k.span, o.span) AS span, coalesce(k.period, o.period) AS period,
-               coalesce(k.code, o.code) AS code, k.debits, k.credits, k.payments,
-               o.debits AS debited, o.credits AS credited, o.payments AS there
-        FROM movement_sums k FULL JOIN (
-            SELECT span, date_bin(length, o.created_at, '2000-01-01T00:00:00Z') AS period,
-                   coalesce(a.code, 'customer') AS code, p.type, u.id AS merchant_id, o.kind, o.currency,
-                   coalesce(-sum(o.amount) FILTER (WHERE o.amount < 0), 0) AS debits,
-                   coalesce(sum(o.amount) FILTER (WHERE o.amount > 0), 0) AS credits,
-                   count(DISTINCT o.payment_id) AS payments
-            FROM {SUMMED_UP} JOIN operations o ON o.payment_id = p.id JOIN accounts a ON a.id = o.account_id
-            LEFT JOIN users u ON a.code = o.kind AND u.id = p.user_id AND u.role = 'merchant'
-            CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5, 6, 7
-        ) o ON (o.span, o.period, o.code, o.type, o.kind, o.currency)
-               = (k.span, k.period, k.code, k.type, k.kind, k.currency)
-           AND coalesce(o.merchant_id::text, '') = coalesce(k.merchant_id::text, '')
-        WHERE (k.debits, k.credits, k.payments) IS DISTINCT FROM (o.debits, o.credits, o.payments)""",
+    "what is summed up of a merchant's wallet is what its operations come to": kept_sums.MERCHANTS.violations,
+    "what is counted of final payments is what there is": kept_sums.COUNTS.violations,
+    "what is summed up of final payments is what there is": kept_sums.PAYMENTS.violations,
+    "what is summed up of operations is what there is": kept_sums.MOVEMENTS.violations,
     "what is held of an account is the sum of its open holds": """
         SELECT a.id, a.held, h.total FROM accounts a LEFT JOIN (
             SELECT source_id, sum(amount) AS total FROM (

@@ -1,6 +1,6 @@
 """Posted batches as they are chained by hash, and whether their operations are still those that were hashed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -8,9 +8,18 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import pg_arrays
+from models import archive, pg_arrays
+from models.archive import KeptHash
 from models.breach import Breach
-from models.rules.ledger_chain import MARK_BYTES, SALT_BYTES, BatchHashes, OperationText, batch_hash, batch_hashes
+from models.rules.ledger_chain import (
+    MARK_BYTES,
+    SALT_BYTES,
+    BatchHashes,
+    OperationText,
+    batch_hash,
+    batch_hashes,
+    hashes_beside,
+)
 
 FOLLOWS = "every batch follows the one before it"
 UNCHANGED = "the operations of a batch are those that were hashed when it was posted"
@@ -82,37 +91,62 @@ def operations_of(connection: Connection, payment_ids: Iterable[str]) -> dict[st
     }
 
 
-def hashes(batch: LedgerBatch, operations: dict[str, list[PostedOperation]]) -> BatchHashes:
-    """The hashes of the batch with these operations."""
-    return batch_hashes([(id, [o.text for o in operations.get(id, ())]) for id in batch.payments], batch.salts)
+def hashes(
+    batch: LedgerBatch, operations: dict[str, list[PostedOperation]], gone: Mapping[str, KeptHash | None]
+) -> BatchHashes:
+    """The hashes of the batch with these operations; of payments that are `gone` their kept hashes."""
+    payments = [(id, [o.text for o in operations.get(id, ())]) for id in batch.payments]
+    known = {id: kept for id in batch.payments if (kept := gone.get(id))}
+    return hashes_beside(payments, batch.salts, known) if known else batch_hashes(payments, batch.salts)
+
+
+def leaves(connection: Connection, number: int) -> list[tuple[str, int, bytes]]:
+    """Each payment of the batch, in order, with the number of its operations and its hash."""
+    batch = by_number(connection, number)
+    if batch is None:
+        return []
+    operations, gone = operations_of(connection, batch.payments), archive.gone(connection, batch.payments)
+    found = hashes(batch, operations, gone).leaves
+    return [(id, len(operations.get(id, ())), leaf) for id, leaf in zip(batch.payments, found, strict=True)]
 
 
 def broken(connection: Connection, before: LedgerBatch | None, batches: Sequence[LedgerBatch]) -> Iterator[Breach]:
     """Breaches of these batches, which follow `before`: of the chain, and of the operations that were hashed."""
-    operations = operations_of(connection, [id for batch in batches for id in batch.payments])
+    ids = [id for batch in batches for id in batch.payments]
+    operations, gone = operations_of(connection, ids), archive.gone(connection, ids)
     for batch in batches:
         follows = before is not None and (batch.number - 1, batch.previous_hash) == (before.number, before.hash)
         computed = batch_hash(batch.number, batch.previous_hash, batch.posted_at, batch.root)
         if computed != batch.hash or not (follows or batch.number == 0):
             yield Breach(FOLLOWS, f"batch {batch.number}", {"after": before.number if before else None})
-        if batch.number:
-            yield from _changed(batch, operations)
+        if batch.number and not gone.keys() >= set(batch.payments):
+            yield from _changed(batch, operations, gone)
         before = batch
 
 
-def _changed(batch: LedgerBatch, operations: dict[str, list[PostedOperation]]) -> Iterator[Breach]:
-    """The payments of the batch whose operations changed; the batch itself if none of them explains its root."""
+def _changed(
+    batch: LedgerBatch, operations: dict[str, list[PostedOperation]], gone: Mapping[str, KeptHash | None]
+) -> Iterator[Breach]:
+    """The payments of the batch whose operations changed; the batch itself if none of them explains its root.
+
+    Of those that are archived the kept hashes are compared.
+    """
     payments = {id: operations.get(id, []) for id in batch.payments}
-    lines = sum(len(some) for some in payments.values())
-    found = {id for id, some in payments.items() if not some or any(o.created_at != batch.posted_at for o in some)}
+    kept = {id: kept for id in payments if (kept := gone.get(id))}
+    lines = sum(kept[id].operations if id in kept else len(some) for id, some in payments.items())
+    found = {
+        id
+        for id, some in payments.items()
+        if id not in kept and (not some or any(o.created_at != batch.posted_at for o in some))
+    }
     if lines * SALT_BYTES == len(batch.salts):
-        computed = hashes(batch, operations)
+        computed = hashes(batch, operations, gone)
         marks = computed.marks
         if computed.root == batch.root and marks == batch.marks and not found:
             return
         found |= {id for place, id in enumerate(batch.payments) if _mark(marks, place) != _mark(batch.marks, place)}
     elif not found:
-        found = set(_lengthened(batch, payments))
+        found = set(_lengthened(batch, payments, kept))
     details = {"batch": batch.number}
     for id in sorted(found):
         yield Breach(UNCHANGED, id, details)
@@ -124,10 +158,15 @@ def _mark(marks: bytes, place: int) -> bytes:
     return marks[place * MARK_BYTES : (place + 1) * MARK_BYTES]
 
 
-def _lengthened(batch: LedgerBatch, payments: dict[str, list[PostedOperation]]) -> Iterator[str]:
+def _lengthened(
+    batch: LedgerBatch, payments: dict[str, list[PostedOperation]], kept: Mapping[str, KeptHash]
+) -> Iterator[str]:
     """The first payment that has more or fewer operations than were hashed: what is after it has shifted salts."""
     place = 0
     for number, (id, some) in enumerate(payments.items()):
+        if id in kept:
+            place += kept[id].operations * SALT_BYTES
+            continue
         salts = batch.salts[place : place + len(some) * SALT_BYTES]
         one = batch_hashes([(id, [o.text for o in some])], salts).marks
         if one != _mark(batch.marks, number):
@@ -155,10 +194,14 @@ def unchained(connection: Connection, payment_ids: Iterable[str] | None, limit: 
 
 
 def is_beginning_unchanged(connection: Connection) -> bool:
-    """Whether the operations of before the first batch are those whose hash it has; reads all of them."""
+    """Whether the operations of before the first batch are those whose hash it has; reads all of them.
+
+    Not known any more when some of them are archived.
+    """
     return bool(
         connection.exec_driver_sql(
-            "SELECT coalesce(bool_and(root = ledger_genesis_root(posted_at)), false)"
+            "SELECT coalesce(bool_and(root = ledger_genesis_root(posted_at)"
+            " OR EXISTS (SELECT FROM archived_runs WHERE began_at <= posted_at)), false)"
             " FROM ledger_batches WHERE number = 0"
         ).scalar_one()
     )

@@ -1,12 +1,13 @@
 """Receipts: a payment's operations as they were posted, with the proof that a signed checkpoint covers them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC
 from typing import Any
 
 from sqlalchemy import Connection
 
-from models import checkpoint, ledger_batch
+from models import archive, checkpoint, ledger_batch
+from models.archive import KeptHash
 from models.ledger_batch import LedgerBatch, PostedOperation
 from models.rules import ledger_chain
 from models.rules.ledger_chain import SALT_BYTES, PathStep
@@ -32,13 +33,13 @@ def receipt(connection: Connection, payment_id: str, shown_accounts: Collection[
     signed = checkpoint.covering(connection, batch.number)
     if signed is None:
         raise NotCovered(is_later=True)
-    operations = ledger_batch.operations_of(connection, batch.payments)
+    operations, gone = ledger_batch.operations_of(connection, batch.payments), archive.gone(connection, batch.payments)
     place = batch.payments.index(payment_id)
-    leaves = ledger_batch.hashes(batch, operations).leaves
+    leaves = ledger_batch.hashes(batch, operations, gone).leaves
     covered = checkpoint.hashes(connection, signed.first_batch, signed.last_batch)
     return {
         "payment": payment_id,
-        "operations": _operations(batch, place, operations, shown_accounts),
+        "operations": _operations(batch, place, operations, gone, shown_accounts),
         "batch": {
             "path": _path(ledger_chain.path(leaves, place)),
             "number": batch.number,
@@ -59,10 +60,16 @@ def receipt(connection: Connection, payment_id: str, shown_accounts: Collection[
 
 
 def _operations(
-    batch: LedgerBatch, place: int, operations: dict[str, list[PostedOperation]], shown: Collection[str] | None
+    batch: LedgerBatch,
+    place: int,
+    operations: dict[str, list[PostedOperation]],
+    gone: Mapping[str, KeptHash | None],
+    shown: Collection[str] | None,
 ) -> list[dict[str, Any]]:
     """The payment's operations, in the order in which they are hashed."""
-    before = sum(len(operations.get(id, ())) for id in batch.payments[:place])
+    before = sum(
+        kept.operations if (kept := gone.get(id)) else len(operations.get(id, ())) for id in batch.payments[:place]
+    )
     own = operations.get(batch.payments[place], [])
     salts = ledger_chain.split_salts(batch.salts[before * SALT_BYTES : (before + len(own)) * SALT_BYTES])
     rows = []

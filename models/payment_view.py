@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from models import paused_payment, pg_arrays
+from models import archive, paused_payment, pg_arrays
 from models.account import Party
 from models.paused_payment import PausedPayment
 from models.prepared_statement import PreparedStatement
@@ -121,8 +121,11 @@ PAYEES = "SELECT payment_id::text, name, right(iban, 4) FROM instructions WHERE 
 
 
 def by_id(connection: Connection, id: str) -> PaymentView | None:
-    """The payment, or None."""
-    return by_ids(connection, [id]).get(id)
+    """The payment, or None; raises PaymentArchived for an id of an archived month."""
+    view = by_ids(connection, [id]).get(id)
+    if view is None:
+        archive.refuse(connection, id)
+    return view
 
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, PaymentView]:

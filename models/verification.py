@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import imbalance, invariants, ledger_batch, pg_arrays
+from models.archive import HORIZON
 from models.breach import Breach
 from models.event import SETTLED
 from models.invariants import INVARIANTS
@@ -85,14 +86,19 @@ STEPS = {
     "each operation follows the one before of its account": """
         SELECT o.payment_id, o.line FROM operations o CROSS JOIN LATERAL (
             SELECT count(*) AS number, sum(b.balance_after) FILTER (WHERE b.account_seq < o.account_seq) AS balance
-            FROM operations b
-            WHERE b.account_id = o.account_id AND b.account_seq BETWEEN o.account_seq - 1 AND o.account_seq) before
+            FROM (SELECT account_seq, balance_after FROM operations
+                  WHERE account_id = o.account_id AND account_seq BETWEEN o.account_seq - 1 AND o.account_seq
+                  UNION ALL SELECT last_seq, balance_after FROM archived_runs
+                  WHERE account_id = o.account_id AND last_seq = o.account_seq - 1) b) before
         WHERE o.payment_id = ANY(%(ids)s::uuid[])
           AND (before.number, coalesce(before.balance, 0) + o.amount) <> (least(o.account_seq, 2), o.balance_after)""",
     "an account's balance is that after its newest operation": """
         SELECT a.id, a.balance, a.last_seq FROM accounts a CROSS JOIN LATERAL (
-            SELECT count(*) AS number, max(o.balance_after) AS balance FROM operations o
-            WHERE o.account_id = a.id AND o.account_seq >= greatest(a.last_seq, 1)) newest
+            SELECT count(*) AS number, max(o.balance_after) AS balance
+            FROM (SELECT balance_after FROM operations
+                  WHERE account_id = a.id AND account_seq >= greatest(a.last_seq, 1)
+                  UNION ALL SELECT balance_after FROM archived_runs
+                  WHERE account_id = a.id AND last_seq >= greatest(a.last_seq, 1)) o) newest
         WHERE a.id = ANY(%(accounts)s::uuid[])
           AND (newest.number <> least(a.last_seq, 1) OR coalesce(newest.balance, 0) <> a.balance)""",
     "an account's held amount is the sum of its open holds": """
@@ -103,10 +109,10 @@ STEPS = {
                 UNION ALL SELECT source_id, held FROM bulks WHERE mode = 'atomic' AND held <> 0) one
             GROUP BY source_id) holds ON holds.source_id = a.id
         WHERE a.id = ANY(%(accounts)s::uuid[]) AND a.held <> coalesce(holds.total, 0)""",
-    "every accepted payment is still there": """
+    "every accepted payment is still there": f"""
         SELECT e.subject_id FROM events e
         WHERE e.subject_id = ANY(%(accepted)s::uuid[]) AND e.name = 'payment.initiated'
-          AND NOT EXISTS (SELECT FROM payments p WHERE p.id = e.subject_id)""",
+          AND NOT EXISTS (SELECT FROM payments p WHERE p.id = e.subject_id) AND e.subject_id >= {HORIZON}""",
 }
 """What is checked of new operations and their accounts in place of sums over histories."""
 

@@ -27,9 +27,11 @@ USES = {
         "workers/rails/sepa_files.py": 1,
     },
     "time of ids": {
+        "models/archiving.py": 2,
         "models/charge_limit.py": 2,
         "models/closing_events.py": 1,
         "models/closing_sums.py": 2,
+        "models/invariants.py": 2,
         "models/keyset.py": 2,
         "models/ledger.py": 2,
         "models/overview.py": 3,
@@ -46,6 +48,7 @@ USES = {
         "models/breach.py": 1,
         "models/charge_limit.py": 4,
         "models/inquiry.py": 2,
+        "models/invariants.py": 2,
         "models/payment_command.py": 3,
         "models/payout.py": 3,
         "models/keyset.py": 2,
@@ -93,4 +96,7 @@ def test_every_use_stands_in_the_record() -> None:
 
 def test_schema_reads_time_of_ids_only_for_partitions() -> None:
     used = found(r"\buuid_floor\(|::bit\(64\)", SQL)
-    assert set(used) == {"migrations/sql/foundation/4_partitions.sql", "migrations/sql/books/2_clocks.sql"}
+    assert set(used) == {
+        *("migrations/sql/foundation/4_partitions.sql", "migrations/sql/books/2_clocks.sql"),
+        *("migrations/sql/archive/1_archive.sql", "migrations/sql/archive/down.sql"),
+    }

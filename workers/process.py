@@ -51,6 +51,14 @@ def _url() -> str:
     return url
 
 
+def owner_engine() -> Engine:
+    """Connections in the owner's role, for what an operator alone may do."""
+    url = settings.load().database_url
+    if url is None:
+        raise SystemExit("DATABASE_URL is not set: only the owner of the database may do this")
+    return open_engine(url, application="payments-owner")
+
+
 @cache
 def poster() -> Poster:
     """The poster of this process."""

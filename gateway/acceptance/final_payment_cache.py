@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gateway.auth.tokens import Caller
 from gateway.http.grouped_calls import GroupedCalls
-from models import payment_view
+from models import archive, payment_view
 from models.payment_view import PaymentView
 from models.rules.types import PaymentType
 from models.session import Engine, statements
@@ -46,8 +46,12 @@ class FinalPaymentCache:
         self._lock = threading.Lock()
 
     def payment(self, id: str) -> PaymentView | None:
-        """The payment as it is now, or None."""
-        return self._reads.ask(id)
+        """The payment as it is now, or None; raises PaymentArchived for an id of an archived month."""
+        view = self._reads.ask(id)
+        if view is None:
+            with statements(self._engine) as connection:
+                archive.refuse(connection, id)
+        return view
 
     def answer(self, id: str, viewer: Caller) -> KeptAnswer | None:
         """The answer that is kept for this viewer."""

@@ -16,6 +16,7 @@ from gateway.http.grouped_calls import GroupedCalls
 from gateway.http.idempotency import key_reused
 from models import idempotency, maker, payment, payment_view, payout, quote, wallet_payment
 from models.account import Party
+from models.archive import PaymentArchived
 from models.payment import NewPayment
 from models.session import CommitUnknown, Connection, Contention, DatabaseUnavailable, Engine, statements, transaction
 
@@ -162,6 +163,7 @@ class GroupCommit:
             elif stored.fingerprint != request.payment.fingerprint:
                 answers[request.id] = key_reused()
             else:
+                view = views.get(stored.object_id)
                 is_replay = stored.object_id != request.id
-                answers[request.id] = AcceptedPayment(views[stored.object_id], is_replay)
+                answers[request.id] = PaymentArchived() if view is None else AcceptedPayment(view, is_replay)
         return answers

@@ -19,7 +19,7 @@ from gateway.http.errors import ApiError, not_found
 from gateway.http.found import path_id
 from gateway.services import Services
 from gateway.waiting.waiters import SubjectChange
-from models import bulk, event, payment_view
+from models import archive, bulk, event, payment_view
 from models.bulk import Bulk
 from models.event import Event
 from models.payment_view import PaymentView
@@ -112,7 +112,9 @@ def subscribe(services: Services, id: str, fits: Fits, environ: Environ) -> Gene
 def read(services: Services, id: str, fits: Fits, caller: Caller) -> StreamUpdate:
     """The current state of the subject, with all its events; raises ApiError not_found."""
     with statements(services.engine) as connection:
-        subject = payment_view.by_id(connection, path_id(id)) or bulk.by_id(connection, id)
+        subject = payment_view.by_ids(connection, [path_id(id)]).get(id) or bulk.by_id(connection, id)
+        if subject is None:
+            archive.refuse(connection, id)
         if subject is None or not fits(subject):
             raise not_found()
         return _update(SubjectChange(subject, tuple(event.of_subjects(connection, [id]))), 0, caller)

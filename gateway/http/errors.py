@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.http.access_log import REQUEST_ID
+from models.archive import Archived
 from models.session import Contention, DatabaseUnavailable, NoPartition, StatementTimeout, WrongClock
 
 
@@ -102,6 +103,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "own_user": ProblemType(409, "Ops users cannot do this to themselves"),
     "too_many_webhook_endpoints": ProblemType(409, "The user has reached the limit of webhook endpoints"),
     "webhook_endpoint_inactive": ProblemType(409, "The webhook endpoint is inactive"),
+    "archived": ProblemType(410, "What is asked for is archived"),
     "precondition_failed": ProblemType(412, "The resource has changed"),
     "body_too_large": ProblemType(413, "The body is too large"),
     "uri_too_long": ProblemType(414, "The request line is too long"),
@@ -293,3 +295,4 @@ def register(app: Flask) -> None:
     app.register_error_handler(StatementTimeout, render_unavailable)
     app.register_error_handler(NoPartition, render_no_partition)
     app.register_error_handler(WrongClock, render_wrong_clock)
+    app.register_error_handler(Archived, lambda error: render(ApiError("archived", f"{error}.")))

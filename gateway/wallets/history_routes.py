@@ -26,6 +26,7 @@ from gateway.wallets.schemas import (
 )
 from models import account_history as rows
 from models.account_history import COLUMNS, HistoryRow
+from models.archive import HistoryArchived
 from models.representations import failure_body
 from models.rules.money import render
 from models.session import Engine, statements
@@ -90,7 +91,8 @@ def get_balance(query: dict[str, Any], token: str) -> JsonAnswer:
 def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     """Get the statement of a wallet for a month (UTC): opening balance, lines, oldest first, and closing balance.
 
-    JSON and HTML have totals, and the lines of a month with at most 10,000; CSV and JSON Lines have all lines.
+    JSON and HTML have totals, and the lines of a month with at most 10,000; CSV and JSON Lines have all lines. If some
+    are archived, JSON and HTML have balances and totals alone, and there is no file.
     """
     start: datetime = query["month"]
     end = (start + timedelta(days=LONGEST_MONTH_DAYS)).replace(day=1)
@@ -98,6 +100,7 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     with statements(engine) as connection:
         wallet = visible(connection, token)
         opening, closing = (rows.position(connection, wallet.id, time) for time in (start, end))
+        archived = rows.archived(connection, wallet.id, opening.account_seq, closing.account_seq)
     body: dict[str, Any] = {
         "wallet": wallet.token,
         "currency": wallet.currency,
@@ -108,6 +111,8 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     batches = services().large_reads.pages(_batches(engine, wallet.id, opening.account_seq, closing.account_seq))
     media_type = exports.accepted_format(CSV, JSON_LINES, HTML)
     if media_type in exports.FILES:
+        if archived.lines:
+            raise HistoryArchived(start)
         first = next(batches, [])  # an error at the start becomes an answer, not a file cut short
         return statement.file(body, chain([first], batches), media_type)
     with statements(engine) as connection:
@@ -118,7 +123,7 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
             "received": render(totals.received, wallet.digits),
             "paid": render(totals.paid, wallet.digits),
         },
-        "is_complete": totals.lines <= statement.LINES_MAX,
+        "is_complete": not archived.lines and totals.lines <= statement.LINES_MAX,
     }
     body["lines"] = [line for batch in batches for line in batch] if body["is_complete"] else []
     return statement.page(body) if media_type == HTML else (body, {})

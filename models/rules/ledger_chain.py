@@ -4,7 +4,7 @@ A reader of a payment's operations, or of some of them and the hashes of the oth
 hashes beside them. docs/receipts.md has the format.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
@@ -61,6 +61,20 @@ def batch_hashes(payments: Iterable[tuple[str, Sequence[OperationText]]], salts:
         for id, operations in payments
     ]
     return BatchHashes(leaves, levels(leaves)[-1][0] if leaves else bytes(sha256().digest_size))
+
+
+def hashes_beside(
+    payments: Iterable[tuple[str, Sequence[OperationText]]], salts: bytes, known: Mapping[str, tuple[int, bytes]]
+) -> BatchHashes:
+    """The hashes of a batch, of which those `known` have only their number of operations and their hash."""
+    leaves: list[bytes] = []
+    place = 0
+    for id, operations in payments:
+        number, leaf = known.get(id) or (len(operations), b"")
+        own = salts[place * SALT_BYTES : (place + number) * SALT_BYTES]
+        leaves.append(leaf or batch_hashes([(id, operations)], own).leaves[0])
+        place += number
+    return BatchHashes(leaves, levels(leaves)[-1][0])
 
 
 def batch_hash(number: int, previous_hash: bytes, posted_at: datetime, root: bytes) -> bytes:

@@ -9,6 +9,13 @@ from embedded.stack import Stack
 SOURCE = Path(__file__).with_name("clock.c")
 
 
+def compiled(folder: Path) -> Path:
+    """The library that makes a clock wrong, in this folder."""
+    shim = folder / "clock.so"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", shim, SOURCE], check=True)
+    return shim
+
+
 class Clocks:
     """A wrong clock for each process of a stack that has not been started; set to nothing wrong."""
 
@@ -16,8 +23,7 @@ class Clocks:
         self._folder = stack.home.path / "clocks"
         self._folder.mkdir()
         self._folder.chmod(0o755)
-        self._shim = self._folder / "clock.so"
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", self._shim, SOURCE], check=True)
+        self._shim = compiled(self._folder)
         for name, process in stack.processes.items():
             process.environ = self.environ(name, process.environ or {})
             process.forked = False  # the loader reads LD_PRELOAD when a program begins

@@ -43,6 +43,7 @@ READ_BY_BOTH = {
         *("login_throttles", "charge_limits", "blocked_merchants"),
         *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
         *("assignments", "backlog_samples", "saved_views", "merchant_sums", "merchant_sum_positions"),
+        *("archived_months", "archived_runs", "archived_sums", "archived_hashes"),
         *("imbalances", "final_payment_counts", "payment_sums", "movement_sums"),
         *("refund_totals", "payment_children", "ledger_batches", "breaches", "verification_positions"),
         *("receipt_keys", "checkpoints", "memberships", "invitations", "makers"),

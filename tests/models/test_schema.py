@@ -7,6 +7,7 @@ from models.user import Role
 from tests.builders import Builder, new_id, scalar
 from tests.models.constraint_attacks import (
     ATTACKS,
+    archive,
     assignments,
     batches,
     final_counts,
@@ -71,7 +72,9 @@ def names(shared_world: Builder) -> dict[str, str]:
         )
         connection.exec_driver_sql(second_factors.SETUP + members.SETUP, {"ann": ann, "shop": shop})
         proofs |= stop(connection, capped, ops, chief)
-        connection.exec_driver_sql(assignments.SETUP + merchant_sums.SETUP + final_counts.SETUP + period_sums.SETUP)
+        connection.exec_driver_sql(
+            assignments.SETUP + merchant_sums.SETUP + final_counts.SETUP + period_sums.SETUP + archive.SETUP
+        )
         connection.exec_driver_sql(saved_views.SETUP, {"ops": ops, "full": chief})
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})

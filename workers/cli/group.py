@@ -6,6 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from models import client_timeout
+from models.archive import Archived
 from models.session import Contention, DatabaseUnavailable, StatementTimeout
 
 
@@ -19,5 +20,7 @@ class WorkerGroup(AppGroup):
                 return super().invoke(ctx)
         except DatabaseUnavailable as error:
             raise click.ClickException(f"the database is unavailable: {str(error.__cause__).strip()}") from error
+        except Archived as error:
+            raise click.ClickException(f"{error}: flask ops restore") from error
         except (Contention, StatementTimeout) as error:
             raise click.ClickException(f"the database is busy, try again: {str(error.__cause__).strip()}") from error

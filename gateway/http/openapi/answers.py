@@ -83,6 +83,12 @@ CONFLICTS = {
 }  # fmt: skip
 """Operations that may answer 409."""
 
+READ_ARCHIVED = {
+    *("create_deposit", "create_withdrawal", "create_transfer", "create_charge", "create_exchange", "create_refund"),
+    *("get_wallet_balance", "get_wallet_statement", "list_ops_balances"),
+}
+"""Operations that may answer 410, beside those of one payment."""
+
 DESCRIPTIONS = {
     "200": "Done: this is the outcome.",
     "201": "Created.",
@@ -92,7 +98,10 @@ DESCRIPTIONS = {
 
 UNCHANGED = "304"
 
-DECLARED = {400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 426, 428, 429, 503}
+OF_PAYMENT = ("/payments/{id}", "/charges/{id}/", "{id}/events", "{id}/socket")
+"""Parts of the paths of one payment, or of what waits for a payment or bulk."""
+
+DECLARED = {400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 422, 426, 428, 429, 503}
 """The error statuses that operations declare; those of any request are covered by `default`."""
 
 
@@ -157,6 +166,7 @@ def _error_statuses(path: str, operation: dict[str, Any], names: set[str]) -> li
         404: "{" in path or "current" in path or (is_secured and has_body),
         406: is_secured,
         409: operation["operationId"] in CONFLICTS,
+        410: operation["operationId"] in READ_ARCHIVED or any(part in path for part in OF_PAYMENT),
         412: "If-Match" in names,
         413: has_body,
         415: has_body,

@@ -6,6 +6,7 @@ where the role has not the right to try. Ids stand in the statements by name, pa
 
 from tests.models.constraint_attacks import (
     accounts,
+    archive,
     assignments,
     batches,
     chain,
@@ -38,4 +39,5 @@ ATTACKS = {
     **final_counts.ATTACKS,
     **merchant_sums.ATTACKS,
     **period_sums.ATTACKS,
+    **archive.ATTACKS,
 }

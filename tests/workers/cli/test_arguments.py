@@ -37,6 +37,8 @@ VALID = {
     "since": "2026-11-01",
     "until": "2026-11-02",
     "month": "2026-11",
+    "before": "2000-01",
+    "folder": "/",
     "category": "fee",
     "number": "1",
     "pause_id": str(uuid4()),
@@ -64,6 +66,7 @@ VALID = {
 def database_of_commands(shared_books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database of the commands."""
     monkeypatch.setattr(process, "engine", lambda: shared_books.worker)
+    monkeypatch.setattr(process, "owner_engine", lambda: shared_books.owner)
     monkeypatch.setattr(process, "poster", shared_books.poster)
 
 
