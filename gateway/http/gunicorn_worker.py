@@ -144,6 +144,7 @@ class Worker(BaseWorker):
         open_connections.forget(self.age)
         for client in self._last_clients():
             await self._open(client)
+        await asyncio.sleep(0.02)  # those just accepted become connections
         self.wsgi.extensions["gateway"].waiters.close()
         while self.connections:
             for connection in list(self.connections):

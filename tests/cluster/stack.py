@@ -17,7 +17,7 @@ from tests.cluster.pgbouncer import PgBouncer
 from tests.stacks import UNLIMITED
 from tests.support import begin_with, charge_commission, entries_of, memory
 
-BEHIND_PROXY = UNLIMITED | {"TRUSTED_PROXIES": "127.0.0.1/32", "STACK_SHAPE": "separate"}
+BEHIND_PROXY = UNLIMITED | {"TRUSTED_PROXIES": "127.0.0.1/32", "STACK_SHAPE": "separate", "GATEWAY_WORKERS": "2"}
 GATEWAYS = ("gateway-1", "gateway-2")
 
 
