@@ -88,6 +88,8 @@ class Worker(BaseWorker):
                 )
 
     def _stop_accepting(self) -> None:
+        if not self._is_accepting:  # the sockets may be closed
+            return
         self._is_accepting = False
         for listener in self.sockets:
             self.loop.remove_reader(listener.sock)
