@@ -207,9 +207,8 @@ def serve(control: socket.socket) -> list[int]:
         control.send(json.dumps(answer).encode())
 
 
-def become(request: int, descriptors: list[int]) -> list[str]:
-    """Be the process that is `wanted`; returns its argv."""
-    server = os.getppid()
+def become(request: int, descriptors: list[int], server: int) -> list[str]:
+    """Be the process that is `wanted`, as long as the server runs; returns its argv."""
     os.lseek(request, 0, os.SEEK_SET)
     with os.fdopen(request) as file:
         wanted = json.load(file)
@@ -261,11 +260,12 @@ def load() -> None:
 def main(descriptor: str, parent: str) -> None:
     """Import the libraries, serve, and in each fork run the module that is wanted."""
     die_with(int(parent), signal.SIGKILL)
+    server = os.getpid()  # which a fork must not ask for: the server may have ended by then
     with socket.socket(fileno=int(descriptor)) as control:
         load()
         gc.freeze()  # a collection would copy the memory that is shared
         request, *descriptors = serve(control)
-    sys.argv = become(request, descriptors)
+    sys.argv = become(request, descriptors, server)
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
