@@ -186,8 +186,8 @@ def test_what_is_mounted_and_scraped_is_there() -> None:
 
 
 def test_pgbouncer_gets_its_file_for_containers(tmp_path: Path) -> None:
-    script = SERVICES["pgbouncer"]["command"][-1].replace("/etc/", f"{CHECKOUT}/deploy/pgbouncer/")
-    script = script.replace("/tmp/", f"{tmp_path}/").partition("&& exec")[0]
+    script = SERVICES["pgbouncer"]["command"][-1].replace("/tmp/", f"{tmp_path}/")
+    script = script.replace("/etc/", f"{CHECKOUT}/deploy/pgbouncer/").partition("&& exec")[0]
     subprocess.run(["sh", "-c", script], check=True, timeout=60)
     written = dict(re.findall(r"(?m)^(\w+) = (.*)$", (tmp_path / "pgbouncer.ini").read_text()))
     assert written["payments"] == "host=postgres port=5432 dbname=payments"

@@ -75,7 +75,7 @@ def test_the_commands_of_a_page_print_what_it_shows_twice_and_leave_nothing(
 ) -> None:
     script = "".join(blocks(page, "sh"))
     shown = [line for text in blocks(page, "") for line in text.splitlines() if "…" not in line]
-    assert shown
+    assert shown or not script
     before = files(checkout)
     for _ in range(2):
         printed = run(script, checkout, tmp_path)

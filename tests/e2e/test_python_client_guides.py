@@ -18,7 +18,19 @@ from tests.e2e.state_machine.users import StackUsers, new_tokens
 from tests.support import eventually
 
 IBAN = "DE89370400440532013000"
-ELSEWHERE = {"client", "lists", "monitoring", "pooler", "proxy", "waiting", "webhooks"}
+ELSEWHERE = {
+    "ansible",
+    "archive",
+    "client",
+    "kubernetes",
+    "lists",
+    "logs",
+    "monitoring",
+    "pooler",
+    "proxy",
+    "waiting",
+    "webhooks",
+}
 """Guides of servers and shells, and those whose flow `test_python_client.py` and its neighbours have."""
 
 EUR = "EUR"

@@ -117,4 +117,6 @@ def test_every_line_of_a_run_with_errors_is_an_entry_without_secrets(stack: Stac
         assert not [entry for entry in entries if "Traceback" in entry["event"]], "it is a member of its own"
     lines = [line for name in stack.parts for line in stack.home.log(name).read_text().splitlines()]
     assert {secret for secret in secrets.all for line in lines if secret in line} == set()
-    assert [entry for entry in entries_of(stack.home.log("gateway").read_text()) if entry["level"] == "warning"]
+    assert [
+        entry for entry in entries_of(stack.home.log("gateway").read_text()) if entry["level"] in ("warning", "error")
+    ]

@@ -40,7 +40,7 @@ def test_every_raised_code_is_in_the_table() -> None:
 
 def test_every_code_of_the_table_is_raised() -> None:
     by_framework = set(re.findall(r'\d{3}: "(\w+)"', (ROOT / "gateway" / "http" / "errors.py").read_text()))
-    own = {"bad_request", "validation_failed", "database_unavailable", "not_found"}
+    own = {"archived", "bad_request", "validation_failed", "database_unavailable", "not_found"}
     assert PROBLEMS.keys() == literal_codes() | by_framework | own
 
 
