@@ -40,12 +40,14 @@ def test_nothing_that_the_product_does_is_refused(stack: Stack, users: StackUser
             worker.stop()
             worker.start()
         eventually(
-            lambda: not admin.exists("unacked_index") or admin.zscore("unacked_index", "tag") is None, seconds=60
+            lambda: not admin.exists("unacked_index") or admin.zscore("unacked_index", "tag") is None, seconds=300
         )
         for answer in users.submit([users.charge(client, "1.00"), *users.mixed(10)]):
             users.final(answer, seconds=60)
         assert [entry for entry in admin.acl_log() if entry["reason"] != "auth"] == []
-        broker_users = {client["user"] for client in admin.client_list()}
-        assert broker_users == {"payments_admin", "payments_worker", "payments_gateway"}
+        known = {"payments_admin", "payments_worker", "payments_gateway"}
+        eventually(  # who has connected is nobody's until it has said who it is
+            lambda: {client["user"] for client in admin.client_list()} == known, message="all are known users"
+        )
     logs = "".join(stack.home.log(name).read_text(errors="replace") for name in stack.processes)
     assert not [user for user in (WORKER, GATEWAY) if stack.home.secret(f"valkey_{user}") in logs]

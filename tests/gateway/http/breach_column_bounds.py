@@ -34,6 +34,10 @@ REACHED = {
 """By constraint, the members of bodies that its column is filled from."""
 
 OURS = {
+    "archived_hashes": "are_of_operations are_sha256",
+    "archived_months": "are_dropped_after_they_are_detached counts_are_not_negative ids_are_of_their_month"
+    " manifests_have_a_sha256",
+    "archived_runs": "add_up go_forward lines_are_of_operations",
     "breaches": "acknowledged_by_somebody_with_reason invariant_is_bounded subject_is_bounded",
     "checkpoints": "cover_some_batches hashes_are_sha256 signatures_are_ed25519",
     "ledger_batches": "hashes_are_sha256 marks_are_one_a_payment salts_are_whole",

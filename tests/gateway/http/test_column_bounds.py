@@ -229,10 +229,6 @@ OURS = {
     "accounts": "are_owned_or_technical available_not_below_floor balance_is_bounded balance_not_above_ceiling"
     " ceiling_is_bounded floor_is_bounded held_is_not_negative last_seq_is_not_negative owned_have_a_floor"
     " technical_code_is_known token_is_well_formed",
-    "archived_hashes": "are_of_operations are_sha256",
-    "archived_months": "are_dropped_after_they_are_detached counts_are_not_negative ids_are_of_their_month"
-    " manifests_have_a_sha256",
-    "archived_runs": "add_up go_forward lines_are_of_operations",
     "adjustments": "are_approved_or_rejected are_approved_wholly are_rejected_wholly",
     "audit_log": "action_is_bounded actor_is_bounded",
     "bank_statement_counts": "are_not_negative",
