@@ -21,7 +21,7 @@ SELECT CASE WHEN pg_try_advisory_xact_lock(%s) THEN pg_advisory_xact_lock(%s) IS
 def alone(engine: Engine) -> Iterator[Connection]:
     """A transaction in which nobody else posts, from its first statement on: it sees all that was posted before.
 
-    Its time is that of its operations, so it begins when its turn has come: whoever has to wait does so in another one.
+    Its time is that of its operations, so it begins when its turn has come: waiting is another transaction.
     """
     with transaction(engine) as connection:
         if connection.exec_driver_sql(TRY, (POSTING_LOCK, LANES_LOCK)).scalar_one():

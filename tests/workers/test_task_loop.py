@@ -104,7 +104,7 @@ def test_tasks_run_one_at_a_time() -> None:
 
 
 def test_task_that_waits_already_is_not_waited_for_twice() -> None:
-    """A thread runs a task, one waits with it: of whoever else comes with it, only those with another task wait."""
+    """A thread runs a task, one waits with it: of others that come, only those with another task wait."""
     lock, may_go, ran = TaskLock(), threading.Event(), []
 
     def run(task: str) -> None:

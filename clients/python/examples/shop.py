@@ -10,7 +10,7 @@ from payments_client import AsyncClient, Client, PaymentFailed, StillPending, Sy
 def charge(client: Client, wallet: str, amount: Decimal, order: str) -> SyncPayment | None:
     """The charge for an order, once it is final, or as it is if that takes longer; None if it failed.
 
-    The order's number is the key: whoever runs this again for the same order charges nothing again.
+    The order's number is the key: a second run for the same order charges nothing again.
     """
     try:
         ordered = client.charges.create(wallet=wallet, amount=amount, currency="EUR", idempotency_key=f"order-{order}")
