@@ -107,6 +107,7 @@ app.conf.update(
         "socket_timeout": 5,
         "socket_connect_timeout": 1,
         "health_check_interval": 10,
+        "unacked_restore_throttle": 1,  # messages of a worker that died: looked at every 10 s, not every 100
     },
     broker_pool_limit=2,
     result_expires=None,  # there are no results, so Celery's own clean-up task is not needed

@@ -15,11 +15,15 @@ from tests.support import eventually, kept_engine
 
 CATCH_SECONDS_MAX = 300
 LOOK_SECONDS = 0.15
-STANDING_STILL = """
-SELECT count(*) FROM pg_stat_activity
+PAUSE_SECONDS_MAX = 0.06
+STANDSTILL_SECONDS = 1.0
+"""A transaction that paused so long goes on only after its process does; the server ends it after five."""
+PAUSED_SECONDS = """
+SELECT coalesce(max(extract(epoch FROM clock_timestamp() - state_change)), 0)::float FROM pg_stat_activity
 WHERE usename = 'payments_worker' AND state = 'idle in transaction'
-  AND clock_timestamp() - state_change > interval '60 milliseconds'
+  AND application_name LIKE 'payments-worker {name}@%%' AND query NOT LIKE '%%virtualtransaction FROM pg_locks%%'
 """
+"""Of the worker of that name; who leads lanes pauses always."""
 
 
 NOW = "SELECT extract(epoch FROM clock_timestamp())::float"
@@ -40,11 +44,13 @@ def children(stack: Stack, name: str) -> list[int]:
     return [child.pid for child in psutil.Process(stack.processes[name].pid).children() if is_running(child.pid)]
 
 
-def posters(stack: Stack) -> list[int]:
-    """The pids of the processes that post."""
-    found: list[int] = []
+def posters(stack: Stack, *names: str) -> dict[int, str]:
+    """The processes that post, or those of these names: their pids, and the name of each."""
+    found: dict[int, str] = {}
     for name, process in stack.doing("posting").items():
-        found += [process.pid] if "--pool" in process.argv else children(stack, name)
+        if name in (names or stack.processes):
+            pids = [process.pid] if "--pool" in process.argv else children(stack, name)
+            found |= dict.fromkeys(pids, name)
     return found
 
 
@@ -70,14 +76,14 @@ def kill_the_parent(stack: Stack, name: str) -> int:
     return pid
 
 
-def catch_a_poster(stack: Stack, among: Collection[int] = ()) -> int:
-    """Stop one of the processes that post, or of those, within a transaction; returns its pid."""
+def catch_a_poster(stack: Stack, *names: str) -> int:
+    """Stop one of the processes that post, or of those of these names, within a transaction; returns its pid."""
 
     def caught() -> int | None:
-        for pid in among or posters(stack):
+        for pid, name in posters(stack, *names).items():
             with suppress(ProcessLookupError):  # a starting worker has children that end at once
                 os.kill(pid, signal.SIGSTOP)
-                if _is_in_a_transaction(stack):
+                if _is_in_a_transaction(stack, name):
                     return pid
                 os.kill(pid, signal.SIGCONT)
         return None
@@ -85,13 +91,14 @@ def catch_a_poster(stack: Stack, among: Collection[int] = ()) -> int:
     return eventually(caught, CATCH_SECONDS_MAX, message="a poster stands still within its transaction")
 
 
-def _is_in_a_transaction(stack: Stack) -> bool:
-    """True if a worker's transaction stands still; one that goes on leaves this state within milliseconds."""
+def _is_in_a_transaction(stack: Stack, name: str) -> bool:
+    """True if a transaction of this worker stands still; one that goes on leaves this state sooner."""
     deadline = time.monotonic() + LOOK_SECONDS
-    while time.monotonic() < deadline:
-        if as_superuser(stack, STANDING_STILL):
-            return True
-    return False
+    while (paused := as_superuser(stack, PAUSED_SECONDS.format(name=name))) < STANDSTILL_SECONDS:
+        if paused < PAUSE_SECONDS_MAX and time.monotonic() > deadline:
+            return False
+        time.sleep(PAUSE_SECONDS_MAX / 10)
+    return True
 
 
 def is_running(pid: int) -> bool:
@@ -113,7 +120,7 @@ def stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def as_superuser(stack: Stack, query: str) -> int:
+def as_superuser(stack: Stack, query: str) -> float:
     """One number, from who sees and may end every session."""
     with kept_engine(stack.postgres.url(role=SUPERUSER)).connect() as connection:
         return connection.exec_driver_sql(query).scalar_one()

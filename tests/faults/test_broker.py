@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
 from statistics import median
@@ -112,7 +112,7 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, users: St
     before = not_acknowledged(stack)
     answers = []
 
-    def caught() -> list[int] | None:
+    def caught() -> Collection[int] | None:
         """Stop all posters while they wait: they will not have given up a moment later."""
         answers.append(users.connection.submit(users.transfer(*users.clients[:2], "1.00")))
         pids = posters(stack)
@@ -136,7 +136,7 @@ def not_acknowledged(stack: Stack) -> int:
     return sum(logged(stack, name, NOT_ACKNOWLEDGED) for name in stack.doing("posting"))
 
 
-def tell(pids: list[int], number: signal.Signals) -> None:
+def tell(pids: Collection[int], number: signal.Signals) -> None:
     for pid in pids:
         os.kill(pid, number)
 

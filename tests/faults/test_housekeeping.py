@@ -74,7 +74,7 @@ def test_both_posters_are_killed_in_turns(stack: Stack, users: StackUsers, recko
     with users.submitting(users.mixed(PAYMENTS * times), per_second=40) as submitted:
         for number in range(KILLS * times):
             name = ("posting", "housekeeping")[number % 2]
-            catch_a_poster(stack, [stack.processes[name].pid])
+            catch_a_poster(stack, name)
             killed.append(kill_the_parent(stack, name))
     answers = [answer.result() for answer in submitted]
     assert len(set(killed)) == KILLS * times

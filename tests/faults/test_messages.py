@@ -184,7 +184,7 @@ def test_nor_does_one_that_a_dead_worker_seems_to_have_left(stack: Stack, users:
         for name in WORKERS:
             stack.processes[name].stop()
             stack.processes[name].start()
-        eventually(lambda: not client.exists("unacked", "unacked_index"), seconds=300, message="it is forgotten")
+        eventually(lambda: not client.exists("unacked", "unacked_index"), message="it is forgotten")
         reckoned(users.submit(users.mixed(20)))
     assert all(stack.processes[name].is_alive for name in WORKERS)
 
