@@ -87,19 +87,21 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         waits = Bench(running, bench.world, options.seconds, is_quick=options.quick)
         rounds, waiting_rounds = [], []
         for number in range(1, options.rounds + 1):
-            if not options.only:
+            if options.only in (None, "rates"):
                 rounds.append(one_round(running, bench, reference, merchant, options.posting, compared))
                 say_round(number, rounds[-1])
-            waiting_rounds.append(waiting.one_round(running, waits, options.waiters))
-            say_round(number, waiting_rounds[-1])
+            if options.only in (None, "waiting"):
+                waiting_rounds.append(waiting.one_round(running, waits, options.waiters))
+                say_round(number, waiting_rounds[-1])
         bench.check_unchecked()
-        facts = circumstances(running, options)
-        page = waiting_report.render(waiting_rounds, options.waiters, facts, waits.amiss)
+        facts, sections = circumstances(running, options), []
         if rounds:
-            page = f"{report.render(rounds, facts, bench.amiss)}\n{staircase.render(rounds)}\n{page}"
+            sections += [report.render(rounds, facts, bench.amiss), staircase.render(rounds)]
+        if waiting_rounds:
+            sections.append(waiting_report.render(waiting_rounds, options.waiters, facts, waits.amiss))
         if not options.only:
-            page = f"{page}\n{read_pages(running, bench, options, facts)}"
-        return page, bench.amiss | waits.amiss
+            sections.append(read_pages(running, bench, options, facts))
+        return "\n".join(sections), bench.amiss | waits.amiss
 
 
 def measure_pages(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
@@ -236,7 +238,7 @@ def arguments() -> argparse.Namespace:
         "--long", dest="only", action="store_const", const="long", help="measure only payments after a long history"
     )
     parser.add_argument("--history", type=int, default=1_000_000, help="payments of the long history")
-    parser.add_argument("--only", choices=["waiting", "pages", "lanes"], help="measure only that section")
+    parser.add_argument("--only", choices=["rates", "waiting", "pages", "lanes"], help="measure only that section")
     parser.add_argument("--payments", type=int, default=1_000_000, help="payments in the database behind the pages")
     parser.add_argument("--waiters", type=int, default=1_000, help="requests held open on one gateway process")
     parser.add_argument("--against", metavar="REV", help="measure only this checkout beside another commit")
