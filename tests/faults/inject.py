@@ -97,7 +97,6 @@ def _is_in_a_transaction(stack: Stack, name: str) -> bool:
     while (paused := as_superuser(stack, PAUSED_SECONDS.format(name=name))) < STANDSTILL_SECONDS:
         if paused < PAUSE_SECONDS_MAX and time.monotonic() > deadline:
             return False
-        time.sleep(PAUSE_SECONDS_MAX / 10)
     return True
 
 
