@@ -129,7 +129,7 @@ MOVEMENTS = KeptSum(
            coalesce(sum(o.amount) FILTER (WHERE o.amount > 0), 0) AS credits,
            count(DISTINCT o.payment_id) AS payments
     FROM {SUMMED_UP} JOIN operations o ON o.payment_id = p.id JOIN accounts a ON a.id = o.account_id
-    LEFT JOIN users u ON a.code = o.kind AND u.id = p.user_id AND u.role = 'merchant'
+    LEFT JOIN users u ON a.code = 'commission' AND o.kind = 'commission' AND u.id = p.user_id AND u.role = 'merchant'
     CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5, 6, 7""",
 )
 

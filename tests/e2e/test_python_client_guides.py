@@ -28,6 +28,7 @@ ELSEWHERE = {
     "monitoring",
     "pooler",
     "proxy",
+    "upgrading",
     "waiting",
     "webhooks",
 }
