@@ -100,6 +100,8 @@ class Settings:
     waiters_per_user_max: int
     large_reads_max: int
     """Closings, statements and files that one gateway process reads at once."""
+    queue_age_max_seconds: int
+    """New payments are refused while others have been due for longer; 0: never."""
     trusted_proxies: tuple[str, ...]
     """Networks whose X-Forwarded-For is trusted."""
     allowed_hosts: tuple[str, ...]
@@ -194,6 +196,7 @@ def load() -> Settings:
         waiters_max=env.int("WAITERS_MAX", 2_000, validate=Range(0, 10_000)),
         waiters_per_user_max=env.int("WAITERS_PER_USER_MAX", 1_000, validate=Range(0, 10_000)),
         large_reads_max=env.int("LARGE_READS_MAX", 2, validate=Range(1, 7)),
+        queue_age_max_seconds=env.int("QUEUE_AGE_MAX_SECONDS", 300, validate=Range(0, 24 * 3600)),
         trusted_proxies=_words(env, "TRUSTED_PROXIES", "", r"[0-9a-fA-F.:]+(/\d{1,3})?"),
         allowed_hosts=_words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", r"\*|[A-Za-z0-9.\-_:\[\]]+"),
         allowed_origins=_words(env, "ALLOWED_ORIGINS", "", r"https?://[A-Za-z0-9.\-\[\]]+(:\d+)?"),

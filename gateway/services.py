@@ -5,6 +5,7 @@ from functools import cached_property
 from flask import current_app
 
 import metrics
+from gateway.acceptance.backpressure import Backpressure
 from gateway.acceptance.final_payment_cache import FinalPaymentCache
 from gateway.acceptance.group_commit import GroupCommit
 from gateway.acceptance.reference_data import ReferenceData
@@ -71,9 +72,14 @@ class Services:
         return FinalPaymentCache(self.engine)
 
     @cached_property
+    def backpressure(self) -> Backpressure:
+        """Refuses payments while others wait too long."""
+        return Backpressure(self.engine, self.settings.queue_age_max_seconds)
+
+    @cached_property
     def group_commit(self) -> GroupCommit:
         """Accepts payments, several in one commit."""
-        return GroupCommit(self.engine, self.reference_data)
+        return GroupCommit(self.engine, self.reference_data, self.backpressure)
 
     @cached_property
     def large_reads(self) -> LargeReads:

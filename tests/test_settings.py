@@ -22,6 +22,7 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         ("WAITERS_PER_USER_MAX", "3", 3),
         ("LARGE_READS_MAX", "7", 7),
+        ("QUEUE_AGE_MAX_SECONDS", "0", 0),
         ("QUOTE_TTL_SECONDS", "90", 90),
         ("AUDITOR_FREEZES_MAX", "20", 20),
         ("HOLD_TTL_HOURS", "48", 48),
@@ -43,6 +44,7 @@ def test_setting_given_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text:
         ("WAITERS_PER_USER_MAX", "10001"),
         ("LARGE_READS_MAX", "0"),
         ("LARGE_READS_MAX", "8"),
+        ("QUEUE_AGE_MAX_SECONDS", "-1"),
         ("QUOTE_TTL_SECONDS", "0"),
         ("AUDITOR_FREEZES_MAX", "-1"),
         ("HOLD_TTL_HOURS", "745"),

@@ -9040,7 +9040,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Service Unavailable: `database_unavailable`, `out_of_service`, `clock_wrong`, `partition_missing`. */
+        /** @description Service Unavailable: `database_unavailable`, `out_of_service`, `overloaded`, `clock_wrong`, `partition_missing`. */
         ServiceUnavailable: {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];

@@ -8,6 +8,7 @@ import structlog
 import bell
 import metrics
 from gateway.acceptance.accepted import AcceptedPayment, new_payment
+from gateway.acceptance.backpressure import Backpressure
 from gateway.acceptance.payment_request import Parties, PaymentRequest, find_parties, resolve
 from gateway.acceptance.reference_data import ReferenceData
 from gateway.http import event_loop
@@ -30,9 +31,10 @@ Answer = AcceptedPayment | Exception
 class GroupCommit:
     """Stores the payments that are requested at the same time."""
 
-    def __init__(self, engine: Engine, reference_data: ReferenceData) -> None:
+    def __init__(self, engine: Engine, reference_data: ReferenceData, backpressure: Backpressure) -> None:
         self._engine = engine
         self._reference_data = reference_data
+        self._backpressure = backpressure
         self._calls = GroupedCalls[PaymentRequest, AcceptedPayment]("group-commit", self._settle)
 
     def submit(self, request: PaymentRequest) -> AcceptedPayment:
@@ -74,16 +76,21 @@ class GroupCommit:
         """Store the payments: those between wallets with one statement, all others with one more; one with a reference,
         a quote or a bank counterparty is alone, in a transaction with that.
 
-        Raises ApiError only for such a one: a reference in use, or a used quote, rolls both back.
+        Raises ApiError only for such a one: a reference in use, or a used quote, rolls both back. Refunds are stored
+        whatever waits: they end what was accepted.
         """
         between_wallets: dict[tuple[str, str], PaymentRequest] = {}
         others = []
+        refusals: dict[str, Answer] = {}
         for request in requests:
-            if request.is_between_wallets and request.user_and_key not in between_wallets:
+            refusal = None if request.charge is not None else self._backpressure.refusal()
+            if refusal is not None:
+                refusals[request.id] = refusal
+            elif request.is_between_wallets and request.user_and_key not in between_wallets:
                 between_wallets[request.user_and_key] = request
             else:
                 others.append(request)
-        answers: dict[str, Answer] = {}
+        answers = refusals
         scope = transaction if any(request.needs_own_transaction for request in requests) else statements
         with scope(self._engine) as connection:
             if between_wallets:

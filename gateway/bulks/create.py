@@ -58,6 +58,7 @@ def _store(kind: BulkKind, key: RequestKey, body: Body, caller: Caller, services
             return _replayed(connection, earlier_id)
         new_bulk = NEW_BULKS[kind](connection, body, caller)
     # Between the transactions: to wait for a second connection while holding one can block all requests.
+    services.backpressure.refuse()
     currency = services.reference_data.currency(new_bulk.currency)
     if kind is BulkKind.TRANSFERS:
         new_bulk = new_bulk._replace(wire_id=services.reference_data.technical("wire", currency.code).id)

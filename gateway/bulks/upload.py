@@ -61,6 +61,7 @@ def upload(kind: BulkKind, id: str, first: int, request: Request, caller: Caller
 
 
 def _add(open_bulk: Bulk, rows: list[Row], services: Services) -> Bulk:
+    services.backpressure.refuse()
     currency = services.reference_data.currency(open_bulk.currency)
     wire = services.reference_data.technical("wire", currency.code).id if open_bulk.source_id else None
     new_bulk = NewBulk(

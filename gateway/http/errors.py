@@ -164,6 +164,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "transfer_coding_unsupported": ProblemType(501, "The transfer coding is not supported"),
     "database_unavailable": ProblemType(503, "The database is unavailable", retryable=True),
     "out_of_service": ProblemType(503, "Payments are not being accepted or not being posted", retryable=True),
+    "overloaded": ProblemType(503, "Payments wait too long to be posted", retryable=True),
     "clock_wrong": ProblemType(503, "The clock of this process is more than a day off", retryable=True),
     "partition_missing": ProblemType(503, "The storage partition for this month is missing", retryable=True),
 }

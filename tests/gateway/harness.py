@@ -52,6 +52,7 @@ def settings_for(database: Database, **changes: Any) -> settings.Settings:
         "rate_limit_token": NO_LIMIT,
         "rate_limit_address": NO_LIMIT,
         "sign_up_limit": NO_LIMIT,
+        "queue_age_max_seconds": 0,  # tests let payments be due for days
     }
     return replace(settings.load(), **{**defaults, **changes})
 
