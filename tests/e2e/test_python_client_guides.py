@@ -1,20 +1,17 @@
-"""What each guide does with curl, done with the Python client."""
+"""What each guide does with curl, done with the client: on a stack, and on the fake but for what ops alone do."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 from uuid import uuid4
 
-import httpx
 import pytest
 from payments_client import Client, Conflict, Forbidden, InvalidRequest, Unauthorized, models
 
 from embedded.home import CHECKOUT
 from embedded.stack import Stack
-from tests.e2e.state_machine.users import StackUsers, new_tokens
+from tests.clients.python.people import People, of_fake, of_stack
 from tests.support import eventually
 
 IBAN = "DE89370400440532013000"
@@ -46,14 +43,18 @@ def test_every_guide_has_its_flow() -> None:
     )
 
 
+@pytest.fixture(params=["stack", "fake"])
+def people(request: pytest.FixtureRequest) -> Iterator[People]:
+    """Where payments are free, as on the stacks of most tests."""
+    with of_fake(percent=0) if request.param == "fake" else of_stack(request.getfixturevalue("stack")) as people:
+        yield people
+
+
 @pytest.fixture
-def people(stack: Stack) -> Iterator[dict[str, Client]]:
-    """New users, each with a client."""
-    roles = ["client", "merchant", "ops"]
-    clients = [Client(stack.url, token) for token in new_tokens(stack, roles)]
-    yield dict(zip(roles, clients, strict=True))
-    for client in clients:
-        client.close()
+def real_ops(stack: Stack) -> Iterator[People]:
+    """Users of a stack, where ops do what the fake does not know."""
+    with of_stack(stack) as people:
+        yield people
 
 
 def funded(client: Client, amount: str) -> str:
@@ -63,8 +64,8 @@ def funded(client: Client, amount: str) -> str:
     return wallet
 
 
-def test_guide_bulks(people: dict[str, Client]) -> None:
-    acme = people["merchant"]
+def test_guide_bulks(people: People) -> None:
+    acme = people.shop
     wallet = funded(acme, "1000.00")
     iban = bank_account_number()
     account = acme.bank_accounts.create(organization_name="ACME Corp", iban=iban, wallet=wallet)
@@ -106,10 +107,10 @@ def bank_account_number() -> str:
     return f"DE{check:02}37040044{account}"
 
 
-def test_guide_commission(people: dict[str, Client]) -> None:
-    store, ops = people["merchant"], people["ops"]
-    preview = store.commissions.preview(type="charge", amount="10.00", currency=EUR)
+def test_guide_commission(people: People, real_ops: People) -> None:
+    preview = people.shop.commissions.preview(type="charge", amount="10.00", currency=EUR)
     assert preview.amount - preview.commission == preview.arrives
+    store, ops = real_ops.shop, real_ops.ops
     year = datetime.now(UTC).year + 1
     terms = ops.ops.commission_terms.create(
         type="charge",
@@ -125,13 +126,13 @@ def test_guide_commission(people: dict[str, Client]) -> None:
     assert [row.valid_from.year for row in listed] == [year]
 
 
-def test_guide_first_payment(users: StackUsers, people: dict[str, Client]) -> None:
-    alice, shop, ops = people["client"], people["merchant"], people["ops"]
+def test_guide_first_payment(people: People) -> None:
+    alice, shop, ops = people.alice, people.shop, people.ops
     wallet = funded(alice, "100.00")
     shop.wallets.create(currency=EUR)
     charge = shop.charges.create(wallet=wallet, amount="12.50", currency=EUR, summary="Coffee beans").wait()
     assert [row.amount for row in shop.payments.list_operations(charge.id)] == [Decimal("-12.50"), Decimal("12.50")]
-    target = users.clients[0].wallet
+    target = people.bob.wallets.create(currency=EUR).token
     order = {"source": wallet, "target": target, "currency": EUR, "idempotency_key": "transfer"}
     assert alice.transfers.create(**order, amount="5.00", wait=10).state == "COMPLETED"
     with pytest.raises(InvalidRequest, match="idempotency_key_reused"):
@@ -152,40 +153,28 @@ def test_guide_first_payment(users: StackUsers, people: dict[str, Client]) -> No
     assert alice.status.get().raw
 
 
-def test_guide_identity(stack: Stack) -> None:
+def test_guide_identity(people: People) -> None:
+    anyone = people.anyone
     email, password, phone = f"{uuid4()}@example.com", "correct horse battery", f"+4930{uuid4().int % 10**7:07}"
-    with Client(stack.url) as anyone:
-        person = {"email": email, "password": password, "first_name": "Carol", "last_name": "Client"}
-        user = anyone.clients.create(**person, phone_number=phone, idempotency_key="sign-up")
-        assert anyone.clients.create(**person, phone_number=phone, idempotency_key="sign-up").id == user.id
-        session = anyone.sessions.create(email=email, password=password)
-        carol = anyone.with_options(token=session.token)
-        wallet = eventually(lambda: list(carol.wallets.list(currency=EUR)))[0].token
-        order = {"wallet": wallet, "amount": "1.00", "currency": EUR, "source": "wire"}
-        with pytest.raises(Forbidden, match="email_unconfirmed"):
-            carol.deposits.create(**order)
-        anyone.confirmations.create(token=mailed(stack, email))
-        assert carol.deposits.create(**order).wait().state == "COMPLETED"
-        key = carol.api_keys.create(name="shop server", scopes=["payments:read", "transfers:write"])
-        rolled = carol.api_keys.roll(key.id, overlap_seconds=60)
-        assert anyone.with_options(token=rolled.token).payments.list().page().data
-        carol.api_keys.delete(rolled.id)
-        eventually(lambda: refuses(anyone.with_options(token=rolled.token)))
-        assert [row.is_current for row in carol.sessions.list()] == [True]
-        carol.sessions.delete_current()
-        eventually(lambda: refuses(carol))
-
-
-def mailed(stack: Stack, email: str) -> str:
-    """The token of the mail that confirms an address."""
-    folder = Path(unquote(stack.mail.removeprefix("file://")))
-
-    def token() -> str | None:
-        letters = [file.read_text() for file in folder.glob("*.eml")]
-        mine = [letter for letter in letters if f"To: {email}" in letter]
-        return next((line for letter in mine for line in letter.splitlines() if line.startswith("cfm_")), None)
-
-    return eventually(token)
+    person = {"email": email, "password": password, "first_name": "Carol", "last_name": "Client"}
+    user = anyone.clients.create(**person, phone_number=phone, idempotency_key="sign-up")
+    assert anyone.clients.create(**person, phone_number=phone, idempotency_key="sign-up").id == user.id
+    session = anyone.sessions.create(email=email, password=password)
+    carol = anyone.with_options(token=session.token)
+    wallet = eventually(lambda: list(carol.wallets.list(currency=EUR)))[0].token
+    order = {"wallet": wallet, "amount": "1.00", "currency": EUR, "source": "wire"}
+    with pytest.raises(Forbidden, match="email_unconfirmed"):
+        carol.deposits.create(**order)
+    anyone.confirmations.create(token=eventually(lambda: people.mailed(email)) or "")
+    assert carol.deposits.create(**order).wait().state == "COMPLETED"
+    key = carol.api_keys.create(name="shop server", scopes=["payments:read", "transfers:write"])
+    rolled = carol.api_keys.roll(key.id, overlap_seconds=60)
+    assert anyone.with_options(token=rolled.token).payments.list().page().data
+    carol.api_keys.delete(rolled.id)
+    eventually(lambda: refuses(anyone.with_options(token=rolled.token)))
+    assert [row.is_current for row in carol.sessions.list()] == [True]
+    carol.sessions.delete_current()
+    eventually(lambda: refuses(carol))
 
 
 def refuses(client: Client) -> bool:
@@ -196,8 +185,8 @@ def refuses(client: Client) -> bool:
     return False
 
 
-def test_guide_limits(people: dict[str, Client]) -> None:
-    carol, store = people["client"], people["merchant"]
+def test_guide_limits(people: People) -> None:
+    carol, store = people.alice, people.shop
     till, wallet = store.wallets.create(currency=EUR).token, funded(carol, "100.00")
 
     def charged(amount: str) -> tuple[str, str | None]:
@@ -216,8 +205,8 @@ def test_guide_limits(people: dict[str, Client]) -> None:
     assert charged("2.00") == ("COMPLETED", None)
 
 
-def test_guide_operations(people: dict[str, Client]) -> None:
-    ops = people["ops"].ops
+def test_guide_operations(real_ops: People) -> None:
+    ops = real_ops.ops.ops
     found = ops.payments.retry_all(filter={"parked": True, "error_contains": "permission denied"})
     assert isinstance(found, models.Selection)
     assert found.count == 0
@@ -232,8 +221,8 @@ def test_guide_operations(people: dict[str, Client]) -> None:
     assert list(ops.closing.export(month=month))
 
 
-def test_guide_reconciliation(people: dict[str, Client]) -> None:
-    ops = people["ops"].ops
+def test_guide_reconciliation(real_ops: People) -> None:
+    ops = real_ops.ops.ops
     header = "booked_on,direction,amount,currency,end_to_end_id,bank_reference,description"
     row = f"2026-11-20,debit,14.50,EUR,,{uuid4()},Fees of the bank"
     statement = ops.reconciliations.create(content=f"{header}\n{row}\n".encode(), content_type="text/csv")
@@ -247,8 +236,8 @@ def test_guide_reconciliation(people: dict[str, Client]) -> None:
     assert [match.outcome for match in judged.lines] == ["refused"]
 
 
-def test_guide_withdrawals(stack: Stack, people: dict[str, Client]) -> None:
-    erin = people["client"]
+def test_guide_withdrawals(people: People) -> None:
+    erin = people.alice
     wallet = funded(erin, "20000.00")
     order = {"wallet": wallet, "currency": EUR, "name": "Erin Example", "iban": IBAN}
     rent = erin.withdrawals.create(**order, amount="250.00", summary="Rent").wait(60)
@@ -258,6 +247,6 @@ def test_guide_withdrawals(stack: Stack, people: dict[str, Client]) -> None:
     assert failure
     assert failure.code == "rejected_by_bank"
     assert late.wait(60).state == "COMPLETED"
-    httpx.post(f"{stack.bank_url}/admin/payouts/{late.id}/return", json={"reason": "account closed"})
+    people.send_back(late.id, "account closed")
     [returned] = eventually(lambda: list(erin.payments.list(type="return", state="COMPLETED")))
     assert (returned.parent, returned.amount, returned.summary) == (late.id, Decimal("6660.04"), "account closed")

@@ -52,6 +52,9 @@ class Operation:
     is_keyed: bool
     """Whether it takes an idempotency key."""
 
+    scopes: tuple[str, ...]
+    """One of which its caller needs; none if it needs no token."""
+
     @property
     def nullable(self) -> tuple[str, ...]:
         return tuple(parameter.name for parameter in self.others if parameter.is_nullable)
@@ -99,6 +102,7 @@ def _variants(document: dict[str, Any], path: str, method: str, item: dict[str, 
                 answers,
                 exports,
                 any(header.name == "idempotency_key" for header in headers),
+                tuple(operation.get("x-scopes", ())),
             )
         )
     return found

@@ -44,6 +44,7 @@ def render_routes(operations: list[Operation]) -> str:
             value = tuple(v for o in operations if o.id == id for v in getattr(o, name))
             members += [f"{name}={tuple(dict.fromkeys(value))!r}"] if value else []
         members += ["is_keyed=True"] if operation.is_keyed else []
+        members += [f"scopes={operation.scopes!r}"] if operation.scopes else []
         lines.append(f"    {id!r}: Route({', '.join(members)}),")
     return ROUTES + "\n".join(lines) + "\n}\n"
 

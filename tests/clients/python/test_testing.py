@@ -59,11 +59,11 @@ def test_the_async_client_speaks_to_the_fake(fake_payments: FakePayments, mercha
             assert [row.id async for row in client.payments.list(amount={"gt": "2"})] == [charge.id]
             return charge.balance_after
 
-    assert anyio.run(story) == Decimal("2.50")
+    assert anyio.run(story) == Decimal("2.45")
 
 
 def test_what_the_fake_lacks_is_said(shop: Client) -> None:
-    with pytest.raises(NotImplementedError, match="no GET /v1/closing"):
+    with pytest.raises(NotImplementedError, match="no get_closing: GET /v1/closing"):
         shop.closing.get(month="2026-11")
 
 

@@ -31,6 +31,9 @@ class Route(NamedTuple):
     is_keyed: bool = False
     """Whether it takes an idempotency key."""
 
+    scopes: tuple[str, ...] = ()
+    """One of which its caller needs; none if it needs no token."""
+
 
 class SocketAddress(NamedTuple):
     """Where a WebSocket library of your choice connects to, and the headers that it sends."""

@@ -1,13 +1,21 @@
-"""What the fake keeps: users, wallets and payments, and how a payment is decided. It takes no commission."""
+"""What the fake keeps: users, wallets, payments, bulks, rates, endpoints and events."""
 
 from __future__ import annotations
 
 import secrets
-import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from payments_client.testing.money import Rate
+from payments_client.testing.people import Token, User, new_secret, now
+from payments_client.testing.problems import Refused
+
+if TYPE_CHECKING:
+    from payments_client.testing.bulks import BankAccount, FakeBulk
+    from payments_client.testing.payment import FakePayment, Quote
+    from payments_client.testing.webhook_routes import FakeEndpoint, Webhook
 
 FAILURES = {
     "insufficient_funds": ("The payer's available balance does not cover the amount.", True),
@@ -32,28 +40,27 @@ FAILURES = {
 }
 """Every code with which a payment can fail: its message, and whether a new payment may succeed."""
 
-DIGITS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "JPY": 0}
-"""The currencies that the fake knows."""
 
-FINAL = ("COMPLETED", "FAILED")
-
-
-def now() -> datetime:
-    """The time, aware."""
-    return datetime.now(timezone.utc)
+def failure_json(code: str | None) -> dict[str, Any] | None:
+    """The reason of a failure, with a sentence for people."""
+    if code is None:
+        return None
+    message, retryable = FAILURES[code]
+    return {"code": code, "message": message, "retryable": retryable}
 
 
-@dataclass
-class User:
-    """Someone with a token."""
+class FakeOperation(NamedTuple):
+    """One side of a movement: negative where money left the account, which is a wallet or the code of another."""
 
-    role: str
-    name: str
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    token: str = field(default_factory=lambda: f"pay_{secrets.token_hex(20)}")
+    account: FakeWallet | str
+    amount: Decimal
+    currency: str
+    kind: str
+    balance_after: Decimal
+    created_at: datetime
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeWallet:
     """A wallet; `fails_with` is the code with which each payment out of or into it fails."""
 
@@ -64,97 +71,96 @@ class FakeWallet:
     held: Decimal = Decimal(0)
     is_active: bool = True
     fails_with: str | None = None
+    charge_limits: list[dict[str, Any]] = field(default_factory=list)
+    blocked_merchants: list[str] = field(default_factory=list)
+    payments: list[FakePayment] = field(default_factory=list)
+    operations: list[FakeOperation] = field(default_factory=list)
     version: int = 1
     token: str = field(default_factory=lambda: f"wal_{secrets.token_hex(11)}")
     created_at: datetime = field(default_factory=now)
 
+    @property
+    def available(self) -> Decimal:
+        return self.balance - self.held
 
-@dataclass
-class FakePayment:
-    """A payment, and what was ordered of it but is not decided yet."""
+    def balance_before(self, moment: datetime) -> Decimal:
+        """The balance right before that time; what it was opened with was there always."""
+        return self.balance - sum((o.amount for o in self.operations if o.created_at >= moment), Decimal(0))
 
+
+class FakeEvent(NamedTuple):
+    """What happened to a payment or bulk."""
+
+    sequence: int
     type: str
-    user: User
-    source: FakeWallet | str
-    target: FakeWallet
-    amount: Decimal
-    currency: str
-    given: dict[str, Any]
-    parent: FakePayment | None = None
-    state: str = "INITIATED"
-    failure: str | None = None
-    ending: tuple[str, Decimal] | None = None
-    captured: Decimal = Decimal(0)
-    refunded: Decimal = Decimal(0)
-    balances: dict[str, Decimal] = field(default_factory=dict)
-    """After it was posted, by token of the wallet."""
+    subject: FakePayment | FakeBulk
+    version: int
+    timestamp: str
 
-    version: int = 1
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    created_at: datetime = field(default_factory=now)
-    finalized_at: datetime | None = None
 
-    @property
-    def scheduled_at(self) -> datetime | None:
-        text = self.given.get("scheduled_at")
-        return datetime.fromisoformat(text) if text else None
+class Books:
+    """All of it, in memory; while `is_posting` is False nothing is decided."""
 
-    @property
-    def wallets(self) -> list[FakeWallet]:
-        return [wallet for wallet in (self.source, self.target) if isinstance(wallet, FakeWallet)]
+    def __init__(self, commission_percent: Decimal | str | int = 2) -> None:
+        self.is_posting = True
+        self.commission_percent = Decimal(commission_percent)
+        self.users: list[User] = []
+        self.tokens: dict[str, Token] = {}
+        self.mails: dict[str, tuple[User, str]] = {}
+        """By the token that was mailed: to whom, and for what."""
 
-    @property
-    def moved(self) -> Decimal:
-        return self.captured or self.amount
+        self.wallets: dict[str, FakeWallet] = {}
+        self.payments: dict[str, FakePayment] = {}
+        self.undecided: list[FakePayment] = []
+        self.bulks: dict[str, FakeBulk] = {}
+        self.bank_accounts: dict[str, BankAccount] = {}
+        self.rates: dict[tuple[str, str], Rate] = {}
+        self.quotes: dict[str, Quote] = {}
+        self.endpoints: dict[str, FakeEndpoint] = {}
+        self.sent: list[Webhook] = []
+        """The webhooks that were sent, in their order: hand their bodies and headers to your receiver."""
 
-    def decide(self) -> bool:
-        """Decide what can be decided now; returns whether the state has changed."""
-        before = self.state
-        if self.ending:
-            action, amount = self.ending
-            self.ending = None
-            if before == "AUTHORIZED" and isinstance(self.source, FakeWallet):
-                self.source.held -= self.amount
-            if action == "capture":
-                self._post(amount)
-            else:
-                self._end("FAILED", "canceled")
-        elif before == "INITIATED" and not (self.scheduled_at and self.scheduled_at > now()):
-            refusal = self._refusal()
-            if refusal:
-                self._end("FAILED", refusal)
-            elif self.given.get("capture") is False and isinstance(self.source, FakeWallet):
-                self.source.held += self.amount
-                self._end("AUTHORIZED")
-            else:
-                self._post(self.amount)
-        return self.state != before
+        self.by_key: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self.events: list[FakeEvent] = []
 
-    def _refusal(self) -> str | None:
-        """The code of the first reason not to post it."""
-        if wanted := [wallet.fails_with for wallet in self.wallets if wallet.fails_with]:
-            return wanted[0]
-        if any(wallet.currency != self.currency for wallet in self.wallets):
-            return "currency_mismatch"
-        if not all(wallet.is_active for wallet in self.wallets):
-            return "account_inactive"
-        if self.parent and self.parent.refunded + self.amount > self.parent.captured:
-            return "refund_exceeds_charge"
-        if isinstance(self.source, FakeWallet) and self.source.balance - self.source.held < self.amount:
-            return "insufficient_funds"
-        return None
+    def mail(self, user: User, purpose: str) -> None:
+        """Send a mail with a token that is redeemed once."""
+        self.mails[new_secret("cfm_")] = user, purpose
 
-    def _post(self, amount: Decimal) -> None:
-        if isinstance(self.source, FakeWallet):
-            self.source.balance -= amount
-        self.target.balance += amount
-        self.captured = amount if self.type == "charge" else self.captured
-        if self.parent:
-            self.parent.refunded += amount
-        self.balances = {wallet.token: wallet.balance for wallet in self.wallets}
-        self._end("COMPLETED")
+    def keep(self, payment: FakePayment) -> None:
+        """Keep a new payment, and tell of it."""
+        self.payments[payment.id] = payment
+        self.undecided.append(payment)
+        for wallet in payment.wallets:
+            wallet.payments.append(payment)
+        self.tell(payment, "payment.initiated")
 
-    def _end(self, state: str, failure: str | None = None) -> None:
-        self.state, self.failure = state, failure
-        self.version += 1
-        self.finalized_at = now() if state in FINAL else None
+    def post(self) -> None:
+        """Decide what is due, as a worker does."""
+        for payment in self.undecided[:]:
+            if payment.decide():
+                self.tell(payment, f"payment.{payment.state.lower()}")
+                if payment.finalized_at:
+                    self.undecided.remove(payment)
+                if payment.bulk:
+                    self.end(payment.bulk)
+
+    def end(self, bulk: FakeBulk) -> None:
+        """End a bulk whose lines are all final, and tell of it."""
+        if bulk.end():
+            self.tell(bulk, f"bulk.{bulk.state.lower()}")
+
+    def tell(self, subject: FakePayment | FakeBulk, type: str) -> None:
+        """Note an event, and send it to the endpoints that want it."""
+        at = (subject.finalized_at or now()).isoformat()
+        event = FakeEvent(len(self.events) + 1, type, subject, subject.version, at)
+        self.events.append(event)
+        for endpoint in self.endpoints.values():
+            endpoint.send(event)
+
+    def earlier(self, user: User, asked: Any, key: str | None) -> Any:
+        """What an earlier request with the same key made; raises Refused for another request."""
+        known, made = self.by_key.get((user.id, key or ""), (asked, None))
+        if known != asked:
+            raise Refused(422, "idempotency_key_reused")
+        return made
