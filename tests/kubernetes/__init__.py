@@ -1,0 +1,1 @@
+"""Tests of the Helm chart, by the real Helm."""
