@@ -72,6 +72,7 @@ class Lanes:
     def post(self, count: int, deadline: float) -> int:
         """Post on `count` connections; returns how many payments. Raises DatabaseUnavailable."""
         self._until = min(deadline, time.monotonic() + LEAD_SECONDS)
+        lanes: list[Future[int]] = []
         try:
             with transaction(self._engine) as leader:
                 self._leader = posting_lock.lead(leader)
@@ -79,9 +80,8 @@ class Lanes:
                     posting_lock.await_followers(connection)
                 with ThreadPoolExecutor(count, thread_name_prefix="lane") as pool:
                     lanes = [pool.submit(copy_context().run, self._lane) for _ in range(count)]
-        except Contention as error:
+        except (Contention, CommitUnknown) as error:  # it wrote nothing: lanes say themselves what was posted
             self._end("contention", error)
-            return 0
         return sum(lane.result() for lane in lanes)
 
     def _lane(self) -> int:
