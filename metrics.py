@@ -60,6 +60,7 @@ REQUESTS = Histogram(
     buckets=SHORT_SECONDS,
 )
 RATE_LIMITED = Counter("payments_rate_limited", "Requests refused by a rate limit", ["limit"])
+READS = Counter("payments_reads", "Reads that a replica may answer, by where they went and why", ["place", "reason"])
 TRANSITIONS = Counter("payments_transitions", "Payments that entered a state", ["type", "state"])
 FAILURES = Counter("payments_failures", "Payments that failed, by their reason", ["type", "code"])
 FINAL_SECONDS = BatchHistogram(

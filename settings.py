@@ -48,6 +48,9 @@ class Settings:
     worker_database_url: str | None
     gateway_database_url: str | None
     listen_database_url: str | None
+    database_replica_url: str | None
+    """A streaming replica that lists, exports, statements and closings are read from; the next is how far behind."""
+    replica_lag_seconds_max: int
     database_pooler: str
     """"transaction": a pooler may give each transaction another session, and LISTEN goes past it by the URL above."""
     redis_url: str
@@ -167,6 +170,8 @@ def load() -> Settings:
         worker_database_url=normalized(env.str("WORKER_DATABASE_URL", None)) or as_role(owner, WORKER_ROLE),
         gateway_database_url=normalized(env.str("GATEWAY_DATABASE_URL", None)) or as_role(owner, GATEWAY_ROLE),
         listen_database_url=normalized(env.str("LISTEN_DATABASE_URL", None)),
+        database_replica_url=normalized(env.str("DATABASE_REPLICA_URL", None)),
+        replica_lag_seconds_max=env.int("REPLICA_LAG_SECONDS_MAX", 5, validate=Range(1, 3600)),
         database_pooler=env.str("DATABASE_POOLER", "", validate=OneOf(["", "transaction"])),
         redis_url=redis_url,
         secret_key=env.str("SECRET_KEY", stack.get("secret_key", "")),

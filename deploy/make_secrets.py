@@ -12,8 +12,8 @@ from secrets import token_hex
 SECRET_BYTES = 32
 """256 random bits each."""
 
-SERVERS = {"postgres": "postgres", "pgbouncer": "pgbouncer:6432", "valkey": "valkey"}
-"""Where the servers are; others are given after the folder, as NAME=host:port."""
+SERVERS = {"postgres": "postgres", "pgbouncer": "pgbouncer:6432", "valkey": "valkey", "replica": "replica"}
+"""Where the servers are; others are given after the folder, as NAME=host:port; `replica=` if there is none."""
 
 USERS = Path(__file__).parent / "valkey.acl"
 
@@ -25,7 +25,7 @@ def derived(owner_password: str, role: str) -> str:
 
 def secrets(**hosts: str) -> dict[str, str]:
     """Every secret, by the name of its file."""
-    postgres, pooler, valkey = (SERVERS | hosts).values()
+    postgres, pooler, valkey, replica = (SERVERS | hosts).values()
     owner = token_hex(SECRET_BYTES)
     worker, gateway = (derived(owner, role) for role in ("payments_worker", "payments_gateway"))
     admins, workers, gateways = (token_hex(SECRET_BYTES) for _ in range(3))
@@ -38,6 +38,7 @@ def secrets(**hosts: str) -> dict[str, str]:
         "worker_database_url": f"postgresql://payments_worker:{worker}@{pooler}/payments",
         "gateway_database_url": f"postgresql://payments_gateway:{gateway}@{pooler}/payments",
         "listen_database_url": f"postgresql://payments_gateway:{gateway}@{postgres}/payments",
+        "replica_database_url": f"postgresql://payments_gateway:{gateway}@{replica}/payments" if replica else "",
         "pgbouncer_users": f'"payments_gateway" "{gateway}"\n"payments_worker" "{worker}"',
         "replica_password": token_hex(SECRET_BYTES),
         "valkey_users": users.strip(),
@@ -63,5 +64,7 @@ def write(folder: Path, **hosts: str) -> None:
 
 if __name__ == "__main__":
     if not sys.argv[1:]:
-        sys.exit("make_secrets.py FOLDER [postgres=host:port] [pgbouncer=host:port] [valkey=host:port]")
+        sys.exit(
+            "make_secrets.py FOLDER [postgres=host:port] [pgbouncer=host:port] [valkey=host:port] [replica=host:port]"
+        )
     write(Path(sys.argv[1]), **dict(argument.split("=", 1) for argument in sys.argv[2:]))

@@ -17,7 +17,7 @@ from gateway.http.event_loop import in_thread
 from gateway.http.parsing import StrictRequest
 from gateway.ops import metrics_routes
 from gateway.pages import registration
-from gateway.services import Services
+from gateway.services import Services, note_written
 from settings import Settings
 
 
@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = AccessLog(edge)  # type: ignore[method-assign]
     app.extensions["runs_on_loop"] = fast_path.is_common
     errors.register(app)
+    app.after_request(note_written)
     app.before_request(note_route)
     app.before_request(raise_pending_error)
     app.before_request(partial(count_public_request, rate_limits.unauthenticated))

@@ -68,6 +68,8 @@ def on_starting(_: object) -> None:
     _allow_files(worker_connections + OTHER_FILES)
     try:
         preflight.check_or_exit(current.gateway_database_url, "gateway", durability=current.preflight_durability)
+        if current.database_replica_url:
+            preflight.check_replica(current.gateway_database_url, current.database_replica_url)
     except DatabaseUnavailable:
         structlog.get_logger("gateway").warning("the database is unavailable, starting anyway")
 

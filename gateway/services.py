@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from flask import current_app
+from flask import Response, current_app, request
 
 import metrics
 from gateway.acceptance.backpressure import Backpressure
@@ -13,10 +13,19 @@ from gateway.auth.rate_limit import RateLimits
 from gateway.auth.revocation import TokenRevocations
 from gateway.auth.secret_cipher import SecretCipher
 from gateway.auth.tokens import TokenCache
+from gateway.http.access_log import CONSISTENCY, WRITTEN
 from gateway.http.large_reads import LargeReads
+from gateway.reads import Reader, Reads
 from gateway.waiting.waiters import Waiters
 from models.session import POOL_SIZE, Engine, open_engine
 from settings import Settings
+
+READING = ("GET", "HEAD", "OPTIONS")
+ERRORS = 400
+"""Statuses from here on are those of errors."""
+
+REPLICA_POOL_TIMEOUT_SECONDS = 0.2
+"""The primary is asked instead of waiting for a connection to the replica."""
 
 
 class Services:
@@ -35,6 +44,21 @@ class Services:
         )
         metrics.watch_pool(opened, POOL_SIZE)
         return opened
+
+    @cached_property
+    def reads(self) -> Reads:
+        """Where lists, exports, statements, closings and most reads of ops go."""
+        settings, standby = self.settings, None
+        if settings.database_replica_url:
+            standby = open_engine(
+                settings.database_replica_url,
+                application="gateway-reads",
+                keeps_plans=not settings.database_pooler,
+                is_read_only=True,
+                pool_timeout=REPLICA_POOL_TIMEOUT_SECONDS,
+            )
+            metrics.watch_pool(standby, POOL_SIZE)
+        return Reads(self.engine, standby, settings.secret_key, settings.replica_lag_seconds_max)
 
     @cached_property
     def tokens(self) -> TokenCache:
@@ -79,7 +103,7 @@ class Services:
     @cached_property
     def group_commit(self) -> GroupCommit:
         """Accepts payments, several in one commit."""
-        return GroupCommit(self.engine, self.reference_data, self.backpressure)
+        return GroupCommit(self.engine, self.reference_data, self.backpressure, self.reads)
 
     @cached_property
     def large_reads(self) -> LargeReads:
@@ -100,6 +124,8 @@ class Services:
             self.waiters.close()
         if "revocations" in opened:
             self.revocations.close()
+        if "reads" in opened:
+            self.reads.close()
         if "engine" in opened:
             self.engine.dispose()
 
@@ -107,3 +133,15 @@ class Services:
 def services() -> Services:
     """The services of the current application."""
     return current_app.extensions["gateway"]
+
+
+def reader() -> Reader:
+    """The reads of the current request, which go to the replica if it has what the client saw and wrote."""
+    return services().reads.reader(request.headers.get(CONSISTENCY))
+
+
+def note_written(response: Response) -> Response:
+    """After a request: the consistency token of what it wrote, in its environment."""
+    if request.method not in READING and WRITTEN not in request.environ and response.status_code < ERRORS:
+        request.environ[WRITTEN] = services().reads.token()
+    return response

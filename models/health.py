@@ -44,6 +44,7 @@ KINDS = {
     "upkeep_stale": ProblemKind("No upkeep worker works", f"{WORKER} upkeep --pool solo -n upkeep@%h"),
     "rails_stale": ProblemKind("No rails worker works", f"{WORKER} rails --pool solo -n rails@%h"),
     "webhooks_stale": ProblemKind("No webhooks worker works", f"{WORKER} webhooks --pool solo -n webhooks@%h"),
+    "replica_unused": ProblemKind("Reads go to the primary, for want of its replica", "flask ops replica"),
     "broker_away": ProblemKind("The broker does not answer", "flask payments sweep"),
     "workers_deaf": ProblemKind("Messages do not reach workers", "flask workers alive"),
     "beat_silent": ProblemKind("Beat sends nothing", "celery -A celery_config beat"),
@@ -134,8 +135,8 @@ SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
 """OFFSET 0: each payment is looked up in its month; a join might read all months."""
 
 
-def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
-    """Report on the system as it is now; the caller checks whether the broker answers."""
+def report(connection: Connection, *, broker_is_up: bool, replica_fault: str = "") -> HealthReport:
+    """Report on the system as it is now; the caller checks whether the broker answers, and looks at the replica."""
     workers = heartbeat.recent(connection)
     waiting, oldest_due_seconds = payment.waiting(connection)
     missing = partitions.missing(connection)
@@ -147,6 +148,7 @@ def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
         "clock_wrong": clock.describe(seconds_off) if abs(seconds_off) > clock.OFF_SECONDS_REPORTED else "",
         "dump_restored": "; ".join(preflight.counter_faults(connection)),
         **{f"{kind}_stale": detail for kind, detail in _stale(workers, needs_rails=counts.needs_rails).items()},
+        "replica_unused": replica_fault,
         "broker_away": "" if broker_is_up else "no answer",
         "workers_deaf": _deaf(workers) if broker_is_up else "",
         "beat_silent": _unseen(BEAT, workers) if broker_is_up else "",

@@ -5,6 +5,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, NullPool
 
+from models import replica
 from models.session import open_engine, transaction
 
 log = structlog.get_logger("preflight")
@@ -76,6 +77,18 @@ def check_or_exit(url: str, process: str, *, durability: bool) -> None:
         )
     if writable:
         log.warning("every role can write large objects or messages", functions=writable, command=REVOKE_COMMAND)
+
+
+def check_replica(url: str, replica_url: str) -> None:
+    """Log which replica there is and how far it is behind; exits if it is no copy of the database at `url`.
+
+    Raises DatabaseUnavailable if that is away; a replica that is away is only logged.
+    """
+    with transaction(open_engine(url, NullPool, "payments-preflight")) as connection:
+        state = replica.look(connection, replica_url, 0)
+    if state.state == "other":
+        raise SystemExit(f"gateway refuses to start: {state.name} is no replica of its database (DATABASE_REPLICA_URL)")
+    (log.warning if state.fault else log.info)("reads go to a replica", **state._asdict())
 
 
 def publicly_writable(connection: Connection) -> list[str]:

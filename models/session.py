@@ -60,14 +60,20 @@ KEEPS_PLANS = "keeps_plans"
 
 
 def open_engine(
-    url: str, poolclass: type[Pool] = QueuePool, application: str = "payments", *, keeps_plans: bool = True
+    url: str,
+    poolclass: type[Pool] = QueuePool,
+    application: str = "payments",
+    *,
+    keeps_plans: bool = True,
+    is_read_only: bool = False,
+    pool_timeout: float = POOL_TIMEOUT_SECONDS,
 ) -> Engine:
     """Create an engine for one role; call it in each process after the fork.
 
     Without `keeps_plans` nothing of a transaction is left in the session, so that a pooler may give each transaction
-    another one.
+    another one. With `is_read_only` each transaction is.
     """
-    sizes = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_SECONDS}
+    sizes = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": pool_timeout}
     engine = create_engine(
         url,
         poolclass=poolclass,
@@ -82,6 +88,8 @@ def open_engine(
     event.listen(engine, "connect", _read_integers)
     if not keeps_plans:
         event.listen(engine, "connect", _keep_no_plans)
+    if is_read_only:
+        event.listen(engine, "connect", _only_read)
     event.listen(engine, "handle_error", _drop_useless)
     event.listen(engine, "checkin", _note_return)
     event.listen(engine, "checkout", partial(_replace_if_dead, engine.dialect))
@@ -105,6 +113,10 @@ def _read_integers(connection: DBAPIConnection, _record: object) -> None:
 
 def _keep_no_plans(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     record.info[KEEPS_PLANS] = False
+
+
+def _only_read(connection: DBAPIConnection, _record: object) -> None:
+    connection.readonly = True
 
 
 class RequestCursor(extensions.cursor):
@@ -182,6 +194,11 @@ def statements(engine: Engine) -> Iterator[Connection]:
         _set_autocommit(connection, True)
         with _named(CommitUnknown):
             yield connection
+
+
+def begin_again(connection: Connection) -> None:
+    """End a transaction that has only read, and begin another one, whose first statement comes next."""
+    connection.commit()
 
 
 def driver_cursor(connection: Connection) -> Any:

@@ -13,8 +13,9 @@ import pytest
 import models
 from embedded.home import CHECKOUT
 from gateway.services import Services
-from models import client_timeout, invariants
+from models import client_timeout, invariants, replica
 from models.prepared_statement import PreparedStatement
+from models.replica import ReplicaUnusable
 from models.session import KEEPS_PLANS, Engine, open_engine, statements, transaction
 from settings import GATEWAY_ROLE, WORKER_ROLE
 from tests.builders import DRAIN_SECONDS_MAX, scalar
@@ -97,6 +98,10 @@ def test_money_moves_and_is_read_without_session_state(api: ApiHarness, ran: lis
         assert invariants.violations(connection) == []
     assert auditor.run(api.worker, DRAIN_SECONDS_MAX).payments > 0
     assert auditor.run_full(api.worker, lambda *_: None).found == []
+    with statements(api.gateway) as connection:
+        assert replica.written(connection) > 0
+        with pytest.raises(ReplicaUnusable, match="promoted"):
+            replica.replayed(connection)
     unprepared = {name for name, one in prepared_statements().items() if one.text not in ran}
     assert unprepared == set(), "each of them ran as it stands"
 

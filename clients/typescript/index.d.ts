@@ -8560,6 +8560,17 @@ export interface components {
              */
             status: "ok";
         };
+        Replica: {
+            /** @description The name. */
+            name: string;
+            /**
+             * @description The current state.
+             * @enum {string}
+             */
+            state: "ok" | "behind" | "away" | "promoted" | "failed";
+            bytes_behind: number | null;
+            lag_seconds: number | null;
+        };
         Worker: {
             /** @description The name of the worker. */
             name: string;
@@ -8573,7 +8584,7 @@ export interface components {
              * @description What is wrong, as a published code; docs/health.md lists them.
              * @enum {string}
              */
-            code: "database_read_only" | "partition_missing" | "clock_wrong" | "dump_restored" | "posting_stale" | "upkeep_stale" | "rails_stale" | "webhooks_stale" | "broker_away" | "workers_deaf" | "beat_silent" | "payments_overdue" | "payments_parked" | "payments_undecided" | "books_broken" | "verification_stale" | "webhooks_behind";
+            code: "database_read_only" | "partition_missing" | "clock_wrong" | "dump_restored" | "posting_stale" | "upkeep_stale" | "rails_stale" | "webhooks_stale" | "replica_unused" | "broker_away" | "workers_deaf" | "beat_silent" | "payments_overdue" | "payments_parked" | "payments_undecided" | "books_broken" | "verification_stale" | "webhooks_behind";
             /** @description What was observed, such as a number of payments. */
             detail: string;
             /** @description The shell command that helps. */
@@ -8616,6 +8627,7 @@ export interface components {
              * @enum {string}
              */
             broker: "ok" | "away";
+            replica: components["schemas"]["Replica"] | null;
             /** @description Every worker that reported recently. */
             workers: components["schemas"]["Worker"][];
             /** @description The number of payments that are due and not posted yet. */
@@ -9101,6 +9113,8 @@ export interface components {
         Allow: string;
         /** @description `Upgrade`: the connection must change its protocol. */
         Connection: string;
+        /** @description Sent with a later read, it makes that see this write; absent where every read does. */
+        "Consistency-Token": string;
         /** @description The name under which the file is to be saved. */
         "Content-Disposition": string;
         /** @description The version of the body; send it in `If-Match` or `If-None-Match`. */
@@ -9386,6 +9400,7 @@ export type BalancePoint = components['schemas']['BalancePoint'];
 export type BalanceCurve = components['schemas']['BalanceCurve'];
 export type BalanceCurvePage = components['schemas']['BalanceCurvePage'];
 export type Health = components['schemas']['Health'];
+export type Replica = components['schemas']['Replica'];
 export type Worker = components['schemas']['Worker'];
 export type HealthProblem = components['schemas']['HealthProblem'];
 export type PauseNote = components['schemas']['PauseNote'];
@@ -9411,6 +9426,7 @@ export type ResponseServiceUnavailable = components['responses']['ServiceUnavail
 export type ResponseRefusal = components['responses']['Refusal'];
 export type HeaderAllow = components['headers']['Allow'];
 export type HeaderConnection = components['headers']['Connection'];
+export type HeaderConsistencyToken = components['headers']['Consistency-Token'];
 export type HeaderContentDisposition = components['headers']['Content-Disposition'];
 export type HeaderETag = components['headers']['ETag'];
 export type HeaderIdempotentReplayed = components['headers']['Idempotent-Replayed'];
@@ -9450,6 +9466,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -9494,6 +9511,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -9532,6 +9550,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -9565,6 +9584,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9601,6 +9621,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9637,6 +9658,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -9707,6 +9729,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9740,6 +9763,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -9769,6 +9793,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -9802,6 +9827,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -9873,6 +9899,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9916,6 +9943,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9955,6 +9983,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10020,6 +10049,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10090,6 +10120,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10130,6 +10161,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10169,6 +10201,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10208,6 +10241,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10245,6 +10279,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10339,6 +10374,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10416,6 +10452,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10454,6 +10491,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10562,6 +10600,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10601,6 +10640,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -10635,6 +10675,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -10683,6 +10724,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -10700,6 +10742,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -10755,6 +10798,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -10772,6 +10816,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -10828,6 +10873,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -10845,6 +10891,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -10901,6 +10948,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -10918,6 +10966,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -10962,6 +11011,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -11047,6 +11097,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11064,6 +11115,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11123,6 +11175,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11140,6 +11193,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11199,6 +11253,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11216,6 +11271,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11275,6 +11331,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11292,6 +11349,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11348,6 +11406,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11365,6 +11424,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11446,6 +11506,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -11532,6 +11593,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -11625,6 +11687,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11642,6 +11705,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11812,6 +11876,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -11856,6 +11921,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -11947,6 +12013,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -11964,6 +12031,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -12134,6 +12202,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -12178,6 +12247,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -13153,6 +13223,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
@@ -13257,6 +13328,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -13342,6 +13414,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -13693,6 +13766,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -13796,6 +13870,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -13869,6 +13944,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -13907,6 +13983,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -13988,6 +14065,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14103,6 +14181,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -14185,6 +14264,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14231,6 +14311,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14275,6 +14356,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14317,6 +14399,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14405,6 +14488,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14483,6 +14567,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14633,6 +14718,7 @@ export interface operations {
             /** @description You had taken it already. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -14645,6 +14731,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14688,6 +14775,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -14765,6 +14853,7 @@ export interface operations {
             /** @description You had saved the same view before. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -14777,6 +14866,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -14816,6 +14906,7 @@ export interface operations {
             /** @description Done; the answer has no body. */
             204: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -14853,6 +14944,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -15084,6 +15176,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15100,6 +15193,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15144,6 +15238,7 @@ export interface operations {
             /** @description A dry run: what the filter selects. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -15156,6 +15251,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -15241,6 +15337,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15257,6 +15354,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15310,6 +15408,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15326,6 +15425,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15379,6 +15479,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15395,6 +15496,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15448,6 +15550,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15464,6 +15567,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     ETag: components["headers"]["ETag"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
@@ -15517,6 +15621,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -15532,6 +15637,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -15578,6 +15684,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -15694,6 +15801,7 @@ export interface operations {
             /** @description You had written the same words before: this is that note. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -15706,6 +15814,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -15790,6 +15899,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -15833,6 +15943,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -15990,6 +16101,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -16032,6 +16144,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -16117,6 +16230,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -16166,6 +16280,7 @@ export interface operations {
             /** @description The outcome, known within the time of `Prefer: wait`. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -16181,6 +16296,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -16226,6 +16342,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -16308,6 +16425,7 @@ export interface operations {
             /** @description It was frozen already: this is the freeze in force. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -16320,6 +16438,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -16362,6 +16481,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -16439,6 +16559,7 @@ export interface operations {
             /** @description It was paused already: this is the pause in force. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -16451,6 +16572,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -16494,6 +16616,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -16727,6 +16850,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -16769,6 +16893,7 @@ export interface operations {
             /** @description Accepted: poll, wait or listen for the outcome. */
             202: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -16882,6 +17007,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -17008,6 +17134,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -17059,6 +17186,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -17102,6 +17230,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -17277,6 +17406,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -17396,6 +17526,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -17438,6 +17569,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -17480,6 +17612,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -17521,6 +17654,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];
@@ -17671,6 +17805,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     Location: components["headers"]["Location"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -17714,6 +17849,7 @@ export interface operations {
             /** @description Done: this is the outcome. */
             200: {
                 headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Request-Id": components["headers"]["Request-Id"];

@@ -12,10 +12,11 @@ VERSION_OF_NEW = 1
 
 
 class AcceptedPayment(NamedTuple):
-    """A payment about to be answered; `is_replay` when its key had been used before."""
+    """A payment about to be answered; `is_replay` when its key had been used before, `written`: a consistency token."""
 
     view: PaymentView
     is_replay: bool
+    written: str | None = None
 
 
 def new_payment(request: PaymentRequest, source: Party, target: Party, created_at: datetime) -> AcceptedPayment:

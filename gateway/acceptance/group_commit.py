@@ -15,6 +15,7 @@ from gateway.http import event_loop
 from gateway.http.errors import ApiError
 from gateway.http.grouped_calls import GroupedCalls
 from gateway.http.idempotency import key_reused
+from gateway.reads import Reads
 from models import idempotency, maker, payment, payment_view, payout, quote, wallet_payment
 from models.account import Party
 from models.archive import PaymentArchived
@@ -31,8 +32,9 @@ Answer = AcceptedPayment | Exception
 class GroupCommit:
     """Stores the payments that are requested at the same time."""
 
-    def __init__(self, engine: Engine, reference_data: ReferenceData, backpressure: Backpressure) -> None:
+    def __init__(self, engine: Engine, reference_data: ReferenceData, backpressure: Backpressure, reads: Reads) -> None:
         self._engine = engine
+        self._reads = reads
         self._reference_data = reference_data
         self._backpressure = backpressure
         self._calls = GroupedCalls[PaymentRequest, AcceptedPayment]("group-commit", self._settle)
@@ -60,7 +62,8 @@ class GroupCommit:
         if new:
             bell.ring(structlog.contextvars.get_contextvars().get("request_id"))
             metrics.count_transitions((view.type, view.state) for view in new)
-        return answers
+        written = self._reads.written()
+        return answers if written is None else [_with_token(answer, written) for answer in answers]
 
     def _store_with_retry(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
         began = time.monotonic()
@@ -174,3 +177,7 @@ class GroupCommit:
                 is_replay = stored.object_id != request.id
                 answers[request.id] = PaymentArchived() if view is None else AcceptedPayment(view, is_replay)
         return answers
+
+
+def _with_token(answer: Answer, written: str) -> Answer:
+    return answer._replace(written=written) if isinstance(answer, AcceptedPayment) else answer

@@ -1,5 +1,7 @@
 """POST /v1/commissions/preview, /v1/ops/commission-terms and GET /v1/ops/commissions: the price of payments."""
 
+from functools import partial
+
 from flask import g
 
 from gateway.acceptance.reference_data import limits_error, minor_units
@@ -17,7 +19,7 @@ from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.schemas import page_of
 from gateway.lists.pagination import paginated
-from gateway.services import services
+from gateway.services import reader, services
 from models import account, audit, commission_report, commission_terms, user
 from models.commission_body import day_body, record_body, terms_body
 from models.currency import Currency
@@ -107,8 +109,8 @@ def add_terms(body: Body) -> JsonAnswer:
 @commissions.response(200, TakingsSchema)
 def report(query: Body) -> JsonAnswer:
     """Report the commission taken and given back, by day (UTC) and currency."""
-    with statements(services().engine) as connection:
-        days = commission_report.by_day(connection, query["since"], query["until"], query.get("currency"))
+    of_time = {"since": query["since"], "until": query["until"], "currency": query.get("currency")}
+    days = reader()(partial(commission_report.by_day, **of_time))
     return {"data": [day_body(day) for day in days]}, {}
 
 

@@ -24,7 +24,11 @@ RATE_LIMIT_STATUS = "payments.rate_limit_status"
 ROUTE = "payments.route"  # the template of the path; absent if there is no such route
 NEW_ID = "payments.new_id"  # the Request-Id as an id for what the request creates; absent if the client chose it
 PAYMENT = "payments.payment"  # the id of the payment that the request stored
+WRITTEN = "payments.written"  # the value of CONSISTENCY for the answer to a write
 PENDING_ERROR = "payments.pending_error"  # an exception in middleware, which Flask raises again and renders
+
+CONSISTENCY = "Consistency-Token"
+"""Header of answers to writes and of requests that must see these."""
 
 CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
 """A Request-Id of the client is used only if it is safe to log."""
@@ -78,6 +82,8 @@ class AccessLog:
             set_already = {name for name, _ in headers}
             headers.extend(pair for pair in HEADERS.items() if pair[0] not in set_already)
             headers.append(("Request-Id", request_id))
+            if environ.get(WRITTEN) and status[0] == "2":
+                headers.append((CONSISTENCY, environ[WRITTEN]))
             if RATE_LIMIT_STATUS in environ:
                 headers.extend(environ[RATE_LIMIT_STATUS].headers())
             seconds = time.perf_counter() - began

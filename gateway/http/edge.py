@@ -23,6 +23,7 @@ NETWORK_BITS = 64
 
 REQUEST_HEADERS = (
     "Authorization",
+    "Consistency-Token",
     "Content-Type",
     "Idempotency-Key",
     "If-Match",
@@ -33,7 +34,7 @@ REQUEST_HEADERS = (
 )
 EXPOSED_HEADERS = (
     "ETag", "Location", "Link", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed",
-    "Preference-Applied", "WWW-Authenticate",
+    "Preference-Applied", "WWW-Authenticate", "Consistency-Token",
 )  # fmt: skip
 """Headers that pages of allowed origins may send and read; never a cookie."""
 

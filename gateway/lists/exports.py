@@ -14,7 +14,7 @@ from gateway.http.media_types import JSON, best_match
 from gateway.http.schemas import Output
 from gateway.lists import pagination
 from gateway.lists.pagination import Read, Show
-from gateway.services import services
+from gateway.services import reader, services
 from models.keyset import START, Cursor
 from models.payment_search import Page, TooMany
 from models.rules.spreadsheet import cell, written
@@ -53,7 +53,7 @@ def export_response(query: Mapping[str, Any], read: Read, show: Show, schema: ty
 
     A streamed file outlives the request, so neither may use it.
     """
-    at, page = pagination.decode_cursor(query), partial(pagination.read_page, services().engine, read)
+    at, page = pagination.decode_cursor(query), partial(pagination.read_page, reader(), read)
     media_type = accepted_format(*FILES)
     try:
         if media_type == JSON:

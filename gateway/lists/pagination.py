@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,12 +13,12 @@ from flask import g, request
 from gateway.http.blueprint import JsonAnswer
 from gateway.http.cursors import CursorSigner
 from gateway.http.errors import ApiError, invalid
-from gateway.services import services
+from gateway.reads import Reader
+from gateway.services import reader, services
 from models.currency import Currency
 from models.keyset import START, Cursor
 from models.payment_search import COMPARED, SCANNED_MAX, Column, Filter, ListQuery, Page, RowKey
 from models.rules import money
-from models.session import Engine, statements
 
 CURSOR_SECONDS_MAX = 24 * 3600
 """Cursors expire after a day."""
@@ -54,10 +55,9 @@ def decode_cursor(query: Mapping[str, Any]) -> Cursor:
     return Cursor(*position)
 
 
-def read_page(engine: Engine, read: Read, limit: int, at: Cursor, **filters: object) -> Page:
+def read_page(reader: Reader, read: Read, limit: int, at: Cursor, **filters: object) -> Page:
     """The page that `read` returns; it takes a connection, `limit`, `at`, and these filters."""
-    with statements(engine) as connection:
-        rows = read(connection, limit=limit, at=at, **filters)
+    rows = reader(partial(read, limit=limit, at=at, **filters))
     return rows if isinstance(rows, Page) else Page(rows, [RowKey(row.id) for row in rows])
 
 
@@ -171,7 +171,7 @@ def created_range(query: Mapping[str, Any]) -> tuple[datetime | None, datetime |
 def paginated(query: Mapping[str, Any], read: Read, show: Show, **filters: object) -> JsonAnswer:
     """Body and Link header of a page; `read` takes a connection, `limit`, `at`, and these filters."""
     at = decode_cursor(query)
-    return page_body(query, at, read_page(services().engine, read, query["limit"] + 1, at, **filters), show)
+    return page_body(query, at, read_page(reader(), read, query["limit"] + 1, at, **filters), show)
 
 
 def only_page(rows: Iterable[dict[str, Any]]) -> JsonAnswer:

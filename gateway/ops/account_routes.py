@@ -1,5 +1,6 @@
 """GET /v1/ops/accounts/{id}/operations and /v1/ops/balances: the operations of an account, and curves of balances."""
 
+from functools import partial
 from typing import Any
 
 from gateway.auth.guards import requires
@@ -8,7 +9,7 @@ from gateway.http.found import found, path_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.pagination import only_page, paginated
 from gateway.ops.user_schemas import AccountOperationSchema, BalanceCurveQuery, BalanceCurveSchema
-from gateway.services import services
+from gateway.services import reader, services
 from models import account_operation, balance_curve, ops_account
 from models.session import statements
 
@@ -36,6 +37,5 @@ def list_balances(query: dict[str, Any]) -> JsonAnswer:
     """Show the balances of accounts over the last days, at 61 times that are equally far from each other; each is that
     after all payments posted by then. Accounts that do not exist are left out.
     """
-    with statements(services().engine) as connection:
-        curves = balance_curve.curves(connection, query["account"], query["days"])
+    curves = reader()(partial(balance_curve.curves, account_ids=query["account"], days=query["days"]))
     return only_page(map(balance_curve.body, curves))

@@ -1,5 +1,7 @@
 """GET /v1/ops/open-items, and /v1/ops/assignments: what needs a person, taking it and giving it back."""
 
+from functools import partial
+
 from flask import Response
 
 from gateway.auth.guards import actor, requires
@@ -16,10 +18,10 @@ from gateway.ops.assignment_schemas import (
     OpenItemQuery,
     OpenItemSchema,
 )
-from gateway.services import services
+from gateway.services import reader, services
 from models import open_item
 from models.open_item import Taken
-from models.session import statements, transaction
+from models.session import transaction
 
 assignments = Blueprint(
     "assignments", __name__, url_prefix="/v1/ops", description="What no machine goes on with, and who took it."
@@ -32,8 +34,8 @@ assignments = Blueprint(
 @assignments.response(200, page_of(OpenItemSchema))
 def list_open_items(query: Body) -> JsonAnswer:
     """List what no machine goes on with, the oldest 100 first, with who took each."""
-    with statements(services().engine) as connection:
-        return only_page(map(open_item.item_body, open_item.items(connection, query.get("kind", ()))))
+    items = reader()(partial(open_item.items, kinds=query.get("kind", ())))
+    return only_page(map(open_item.item_body, items))
 
 
 @assignments.route("/assignments")

@@ -18,10 +18,12 @@ from gateway.ops.closing_schemas import (
     MerchantClosingSchema,
     MerchantDaySchema,
 )
-from gateway.services import services
+from gateway.services import reader, services
 from models import closing, closing_body, closing_month, merchant_closing
+from models.closing import Closing
 from models.closing_month import ClosingMonth
-from models.session import Connection, statements, transaction
+from models.merchant_closing import MerchantDay
+from models.session import Connection
 
 closings = Blueprint("closings", __name__, url_prefix="/v1", description="The books of a month.")
 
@@ -40,10 +42,14 @@ def get_closing(query: Body) -> Response | JsonAnswer:
     and closing balances sum to zero. A month that is not over is closed as it is now. `open` is null if,
     before all is summed up after an upgrade, more than 20,000,000 events happened since the month ended.
     """
-    with services().large_reads.turn(), transaction(services().engine) as connection:
+
+    def read(connection: Connection) -> tuple[ClosingMonth, Closing]:
         closing.read_one_snapshot(connection)
         month = _month(connection, query)
-        closed = closing.close(connection, month)
+        return month, closing.close(connection, month)
+
+    with services().large_reads.turn():
+        month, closed = reader()(read, in_transaction=True)
     body = closing_body.body(closed, _name(query), query["timezone"], month, _digits)
     return _answer(body, closing_body.rows(body), ClosingRowSchema, "closing.html")
 
@@ -55,9 +61,14 @@ def get_closing(query: Body) -> Response | JsonAnswer:
 @closings.response(200, MerchantClosingSchema)
 def get_own_closing(query: Body) -> Response | JsonAnswer:
     """Show your month as a merchant, by day: what charges brought, commission, refunds, and what is left."""
-    with services().large_reads.turn(), statements(services().engine) as connection:
+    merchant_id = g.caller.id
+
+    def read(connection: Connection) -> tuple[ClosingMonth, list[MerchantDay]]:
         month = _month(connection, query)
-        days = merchant_closing.by_day(connection, g.caller.id, month, query["timezone"])
+        return month, merchant_closing.by_day(connection, merchant_id, month, query["timezone"])
+
+    with services().large_reads.turn():
+        month, days = reader()(read)
     rows = [closing_body.day_body(day, _digits) for day in days]
     body = {**closing_body.head(_name(query), query["timezone"], month), "days": rows}
     return _answer(body, rows, MerchantDaySchema, "merchant_closing.html")

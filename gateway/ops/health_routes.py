@@ -48,9 +48,10 @@ def ready() -> JsonAnswer:
 def status() -> JsonAnswer:
     """Show how payments are accepted and posted, and any problems; 503 if they are not accepted or not posted."""
     broker_is_up = bell.is_broker_up(services().settings.redis_url)
+    replica = services().reads.state()
     with statements(services().engine) as connection:
-        report = healths.report(connection, broker_is_up=broker_is_up)
-    body = _body(report, broker_is_up=broker_is_up)
+        report = healths.report(connection, broker_is_up=broker_is_up, replica_fault=replica.fault if replica else "")
+    body = _body(report, broker_is_up=broker_is_up) | {"replica": replica and replica._asdict()}
     if report.status == "down":
         first = next(problem for problem in report.problems if problem.stops)
         del body["status"]

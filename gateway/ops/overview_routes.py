@@ -1,12 +1,13 @@
 """GET /v1/ops/overview: the state of everything."""
 
+from functools import partial
+
 from gateway.auth.guards import requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.ops.overview_schemas import OverviewQuery, OverviewSchema
-from gateway.services import services
+from gateway.services import reader
 from models import overview as overviews
 from models import overview_body
-from models.session import statements
 
 overview = Blueprint(
     "overview",
@@ -25,5 +26,4 @@ def get_overview(query: Body) -> JsonAnswer:
 
     A slot of time is counted up to 200 payments, and estimated from these above; what waits is counted up to 10,000.
     """
-    with statements(services().engine) as connection:
-        return overview_body.body(overviews.overview(connection, query["span"]), query["span"]), {}
+    return overview_body.body(reader()(partial(overviews.overview, span=query["span"])), query["span"]), {}

@@ -1,5 +1,6 @@
 """GET /v1/ops/payments, and POST /{id}/retry and /retry: retries are orders that a worker carries out."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -29,7 +30,7 @@ from gateway.ops.retry_schemas import (
     stuck_filter,
 )
 from gateway.outcomes.responses import JsonResult, action_response
-from gateway.services import services
+from gateway.services import reader, services
 from models import ops_payment, payment_action, payment_command, payment_count, payment_view, selection
 from models.payment_command import NewCommand
 from models.rules.ops_actions import DETAILS, OpsAction, refusal
@@ -67,8 +68,7 @@ def count_payments(query: dict[str, Any]) -> JsonAnswer:
     By type, state, currency and failure they are counted already. By another filter that no index finds only the newest
     100,000 payments are looked at; `is_exact` is false then, too.
     """
-    with statements(services().engine) as connection:
-        counted = payment_count.count(connection, stuck_filter(query))
+    counted = reader()(partial(payment_count.count, which=stuck_filter(query)))
     return {"count": counted.number, "is_exact": counted.is_exact}, {}
 
 

@@ -184,12 +184,22 @@ class PauseNoteSchema(Output):
     until = ma.fields.DateTime(allow_none=True)
 
 
+class ReplicaSchema(Output):
+    """A replica that reads go to."""
+
+    name = ma.fields.String()
+    state = one_of(["ok", "behind", "away", "promoted", "failed"])
+    bytes_behind = ma.fields.Integer(allow_none=True)
+    lag_seconds = ma.fields.Float(allow_none=True)
+
+
 class StatusSchema(Output):
     """Whether payments are accepted, and how fast they are being posted."""
 
     status = one_of(["ok", "degraded"])
     database = one_of(["ok", "read_only"])
     broker = one_of(["ok", "away"])
+    replica = ma.fields.Nested(ReplicaSchema, allow_none=True)
     workers = ma.fields.List(ma.fields.Nested(WorkerSchema))
     waiting = ma.fields.Integer()
     oldest_due_seconds = ma.fields.Float()

@@ -1,11 +1,12 @@
 """GET /v1/ops/search: what has a text as its id, key, reference, token, address or number."""
 
+from functools import partial
+
 from gateway.auth.guards import requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.ops.search_schemas import SearchQuery, SearchSchema
-from gateway.services import services
+from gateway.services import reader
 from models import ops_search
-from models.session import statements
 
 searches = Blueprint(
     "searches",
@@ -26,6 +27,5 @@ def search(query: Body) -> JsonAnswer:
     address, a phone number, an idempotency key, a reference, a reference of a bank, or the id of a request that changed
     something. A request that orders a payment gives it its own id, unless the client chose the id of the request.
     """
-    with statements(services().engine) as connection:
-        found = ops_search.search(connection, query["q"])
+    found = reader()(partial(ops_search.search, text=query["q"]))
     return {"data": [ops_search.body(hit) for hit in found.hits], "has_more": found.has_more}, {}

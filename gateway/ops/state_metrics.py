@@ -73,7 +73,8 @@ class StateMetrics:
     def _read(self) -> DatabaseState | None:
         try:
             with statements(self._services.engine) as connection:
-                report = health.report(connection, broker_is_up=self._broker_is_up)
+                fault = replica.fault if (replica := self._services.reads.state()) else ""
+                report = health.report(connection, broker_is_up=self._broker_is_up, replica_fault=fault)
                 open_payments = monitoring.open_payments(connection)
                 webhooks = monitoring.open_webhooks(connection)
                 breaches = monitoring.open_breaches(connection)

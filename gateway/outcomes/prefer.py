@@ -10,7 +10,7 @@ from urllib.request import parse_http_list
 from werkzeug.http import parse_etags
 
 from gateway.auth.guards import authenticate, authenticate_again
-from gateway.http.access_log import Environ
+from gateway.http.access_log import WRITTEN, Environ
 from gateway.http.client import CLIENT
 from gateway.http.etag import etag_of
 from gateway.services import Services
@@ -60,6 +60,8 @@ def wait_for(
                 break
             subject = cast(Awaited, change.subject)
     authenticate_again(environ, services)
+    if environ["REQUEST_METHOD"] == "POST":
+        environ[WRITTEN] = services.reads.token()
     return subject, applied
 
 

@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 from flask import Response, current_app, request
 
 from gateway.auth.tokens import Caller
-from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID, USER_ID, Environ
+from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID, USER_ID, WRITTEN, Environ
 from gateway.http.client import CLIENT
 from gateway.http.media_types import JSON
+from gateway.pages.page_security import CONSISTENT, read_cookie
 from gateway.services import services
 
 KEPT = (
@@ -105,8 +106,7 @@ def send(call: ApiCall, token: str | None) -> ApiAnswer:
     with app.app_context(), app.request_context(environ):
         response = app.full_dispatch_request()
         text = response.get_data(as_text=True)
-    if USER_ID in environ:
-        request.environ[USER_ID] = environ[USER_ID]
+    request.environ |= {name: environ[name] for name in (USER_ID, WRITTEN) if name in environ}
     etag = response.headers.get("ETag", "")
     return ApiAnswer(response.status_code, json.loads(text) if text else {}, call, environ.get(CALLER), etag)
 
@@ -151,5 +151,7 @@ def _environ(call: ApiCall, token: str | None) -> Environ:
         environ["CONTENT_TYPE"] = call.file.media_type
     if token is not None:
         environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    if written := request.environ.get(WRITTEN) or read_cookie(CONSISTENT):
+        environ["HTTP_CONSISTENCY_TOKEN"] = written
     environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in call.headers.items()}
     return environ

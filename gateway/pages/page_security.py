@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from flask import Response, request
 
+from gateway.http.access_log import WRITTEN
 from gateway.pages.page_errors import PageError
 from gateway.services import services
 
@@ -16,6 +17,9 @@ SESSION = "payments_session"
 
 VISIT = "payments_visit"
 """The cookie that binds the form of the sign-in page to a browser, before there is a session."""
+
+CONSISTENT = "payments_consistent"
+"""The cookie with the consistency token of what this browser wrote last."""
 
 CSRF_FIELD = "csrf"
 
@@ -100,7 +104,9 @@ def check_form(subject: str | None) -> None:
 
 
 def secure(response: Response) -> Response:
-    """After each page: its headers."""
+    """After each page: its headers, and how far the pages after it must see."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if written := request.environ.get(WRITTEN):
+        set_cookie(response, CONSISTENT, written)
     return response

@@ -10,7 +10,7 @@ from gateway.acceptance.accepted import AcceptedPayment
 from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import Caller
-from gateway.http.access_log import NEW_ID, PAYMENT, REQUEST_ID, Environ
+from gateway.http.access_log import NEW_ID, PAYMENT, REQUEST_ID, WRITTEN, Environ
 from gateway.http.blueprint import Body
 from gateway.http.errors import ApiError, invalid
 from gateway.http.event_loop import run_in_thread
@@ -199,6 +199,7 @@ def create_payment(
     accepted, charge = services.group_commit.submit(request), request.charge
     if not accepted.is_replay:
         environ[PAYMENT] = accepted.view.id
+    environ[WRITTEN] = accepted.written
     if charge is None:
         return accepted
     # The tokens of a charge are not shown with its refund.

@@ -13,7 +13,8 @@ from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.schemas import page_of
 from gateway.lists import exports, pagination
 from gateway.lists.exports import CSV, HTML, JSON_LINES
-from gateway.services import services
+from gateway.reads import Reader
+from gateway.services import reader, services
 from gateway.wallets import statement
 from gateway.wallets.routes import visible
 from gateway.wallets.schemas import (
@@ -29,7 +30,7 @@ from models.account_history import COLUMNS, HistoryRow
 from models.archive import HistoryArchived
 from models.representations import failure_body
 from models.rules.money import render
-from models.session import Engine, statements
+from models.session import statements
 
 history = Blueprint(
     "history",
@@ -73,7 +74,7 @@ def get_balance(query: dict[str, Any], token: str) -> JsonAnswer:
     """Get the balance of a wallet at a time, after all payments posted by then."""
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
-        position = rows.position(connection, wallet.id, query["at"] + pagination.MOMENT)
+    position = reader()(partial(rows.position, account_id=wallet.id, before=query["at"] + pagination.MOMENT))
     body: dict[str, Any] = {
         "wallet": wallet.token,
         "balance": render(position.balance, wallet.digits),
@@ -96,11 +97,12 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     """
     start: datetime = query["month"]
     end = (start + timedelta(days=LONGEST_MONTH_DAYS)).replace(day=1)
-    engine = services().engine
-    with statements(engine) as connection:
+    with statements(services().engine) as connection:
         wallet = visible(connection, token)
-        opening, closing = (rows.position(connection, wallet.id, time) for time in (start, end))
-        archived = rows.archived(connection, wallet.id, opening.account_seq, closing.account_seq)
+    read = reader()
+    opening, closing = (read(partial(rows.position, account_id=wallet.id, before=time)) for time in (start, end))
+    of_month = (wallet.id, opening.account_seq, closing.account_seq)
+    archived = read(lambda connection: rows.archived(connection, *of_month))
     body: dict[str, Any] = {
         "wallet": wallet.token,
         "currency": wallet.currency,
@@ -108,15 +110,14 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
         "opening": render(opening.balance, wallet.digits),
         "closing": render(closing.balance, wallet.digits),
     }
-    batches = services().large_reads.pages(_batches(engine, wallet.id, opening.account_seq, closing.account_seq))
+    batches = services().large_reads.pages(_batches(read, *of_month))
     media_type = exports.accepted_format(CSV, JSON_LINES, HTML)
     if media_type in exports.FILES:
         if archived.lines:
             raise HistoryArchived(start)
         first = next(batches, [])  # an error at the start becomes an answer, not a file cut short
         return statement.file(body, chain([first], batches), media_type)
-    with statements(engine) as connection:
-        totals = rows.totals(connection, wallet.id, opening.account_seq, closing.account_seq)
+    totals = read(lambda connection: rows.totals(connection, *of_month))
     body |= {
         "totals": {
             "lines": totals.lines,
@@ -129,11 +130,10 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     return statement.page(body) if media_type == HTML else (body, {})
 
 
-def _batches(engine: Engine, account_id: str, start: int, end: int) -> Iterator[list[dict[str, Any]]]:
+def _batches(read: Reader, account_id: str, start: int, end: int) -> Iterator[list[dict[str, Any]]]:
     """The lines between two operations of the account; no connection is held while a slow client reads."""
     while start < end:
-        with statements(engine) as connection:
-            page, start = rows.between(connection, account_id, start, end)
+        page, start = read(partial(rows.between, account_id=account_id, start=start, end=end))
         yield [row_body(row) for row in page]
 
 

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "monitoring",
     "pooler",
     "proxy",
+    "replica",
     "upgrading",
     "waiting",
     "webhooks",

@@ -86,6 +86,13 @@ def test_rails_worker_is_expected_once_one_was_seen(world: Builder) -> None:
     assert codes(world) == []
 
 
+def test_a_replica_that_is_not_read_is_reported(world: Builder) -> None:
+    with transaction(world.worker) as connection:
+        found = health.report(connection, broker_is_up=True, replica_fault="db2:5432: away")
+    assert [(problem.code, problem.detail) for problem in found.problems] == [("replica_unused", "db2:5432: away")]
+    assert found.status == "degraded"
+
+
 def test_silent_beat_is_reported_unless_the_broker_is_unavailable(world: Builder) -> None:
     seen(world, "beat", seconds_ago=31)
     assert (report(world).status, codes(world)) == ("degraded", ["beat_silent"])

@@ -11,6 +11,7 @@ Answer = dict[str, Any]
 
 HEADERS = {
     "Allow": "The methods of this path.",
+    "Consistency-Token": "Sent with a later read, it makes that see this write; absent where every read does.",
     "Connection": "`Upgrade`: the connection must change its protocol.",
     "Content-Disposition": "The name under which the file is to be saved.",
     "ETag": "The version of the body; send it in `If-Match` or `If-None-Match`.",
@@ -145,6 +146,8 @@ def _complete(status: str, answer: Answer, operation_id: str, method: str, names
         headers += WITH_PARAMETER.get(name, ())
     for media_type in content:
         headers += WITH_MEDIA_TYPE.get(media_type, ())
+    if method != "get":
+        headers.append("Consistency-Token")
     if schema.endswith("Page"):
         headers.append("Link")
     if method == "post" and (status in ("201", "202") or "Prefer" in names):

@@ -100,6 +100,10 @@ class World:
         with self.changed("SET search_path TO public", "DELETE FROM worker_heartbeats WHERE name = 'rails@a'"):
             return self.seen_before("rails@a")
 
+    def replica_unused(self) -> Scrape:
+        with self.gateway(database_replica_url=NOWHERE) as other:
+            return self.scrape(other)
+
     def broker_away(self) -> Scrape:
         self.redis_url, url = "redis://127.0.0.1:1/0", self.redis_url
         with self.gateway() as other:
@@ -234,6 +238,7 @@ CAUSES: dict[str, Callable[[World], Scrape]] = {
     "BeatSilent": lambda world: world.seen_before("beat"),
     "WorkersDeaf": lambda world: world.seen_before("posting@a", "heard_at"),
     "RailsStale": World.rails_stale,
+    "ReplicaUnused": World.replica_unused,
     "BrokerAway": World.broker_away,
     "PaymentsOverdue": lambda world: world.payment_changed("due_at = now() - interval '61 s'"),
     "PaymentsParked": lambda world: world.payment_changed("parked_at = now()"),

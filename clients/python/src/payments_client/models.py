@@ -217,6 +217,7 @@ DismissalCategory = Literal["fee", "interest", "tax", "own_transfer", "bank_corr
 LineMatchOutcome = Literal["matched", "unchanged", "refused"] | str
 AccountCode = Literal["internal", "commission", "wire", "wallet", "crypto", "exchange"] | str
 HealthStatus = Literal["ok"] | str
+ReplicaState = Literal["ok", "behind", "away", "promoted", "failed"] | str
 HealthProblemCode = (
     Literal[
         "database_read_only",
@@ -227,6 +228,7 @@ HealthProblemCode = (
         "upkeep_stale",
         "rails_stale",
         "webhooks_stale",
+        "replica_unused",
         "broker_away",
         "workers_deaf",
         "beat_silent",
@@ -1942,6 +1944,15 @@ class Health(Model):
     status: HealthStatus
 
 
+class Replica(Model):
+    """Replica."""
+
+    name: str
+    state: ReplicaState
+    bytes_behind: int | None
+    lag_seconds: float | None
+
+
 class Worker(Model):
     """Worker."""
 
@@ -1974,6 +1985,7 @@ class Status(Model):
     status: StatusStatus
     database: StatusDatabase
     broker: ExplanationBroker
+    replica: Replica | None
     workers: list[Worker]
     waiting: int
     oldest_due_seconds: float
