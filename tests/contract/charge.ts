@@ -1,6 +1,7 @@
 // The README's charge with types generated from the document: accepted, then polled until it is final.
 import createClient from "openapi-fetch";
 import type { Payment, paths } from "payments-types";
+import type { consistency } from "payments-types/consistency";
 
 declare const process: { env: Record<string, string | undefined> };
 
@@ -43,3 +44,7 @@ if (listed.data === undefined) throw new Error(listed.error.code);
 
 const ids = listed.data.data.map((charge) => charge.id);
 console.log(JSON.stringify({ id: payment.id, state: payment.state, amount: payment.amount, listed: ids }));
+
+export function consistent(middleware: ReturnType<typeof consistency>): void {
+  client.use(middleware);
+}

@@ -64,9 +64,16 @@ def test_typescript_is_strict_and_charges(served: Served, shop: ApiUser, wallet:
     assert (charge["state"], charge["amount"], charge["listed"]) == ("COMPLETED", "12.50", [charge["id"]])
 
 
+def test_typescript_reads_carry_the_greatest_token_of_the_writes() -> None:
+    node.install()
+    assert json.loads(node.run("node", "consistency.mjs")) == [None, None, "0002bb", "0002bb"]
+
+
 def test_the_package_of_types_has_them_and_nothing_else() -> None:
     [packed] = json.loads(node.run("node", str(node.NPM), "pack", str(TYPES), "--dry-run", "--json"))
-    assert sorted(file["path"] for file in packed["files"]) == ["LICENSE", "README.md", "index.d.ts", "package.json"]
+    assert sorted(file["path"] for file in packed["files"]) == [
+        *("LICENSE", "README.md", "consistency.d.ts", "consistency.js", "index.d.ts", "package.json")
+    ]
 
 
 @pytest.fixture(scope="module")

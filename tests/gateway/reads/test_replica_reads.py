@@ -8,6 +8,7 @@ import pytest
 
 from gateway import reads
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.pages.browsers import Browser
 from tests.gateway.reads.places import HEADER, count, counted, deposit, is_answered_by_replica, listed
 from tests.replicas import Replica
 from tests.support import Database, eventually
@@ -183,3 +184,19 @@ def test_a_promoted_replica_is_not_asked(client: ApiUser, replica: Replica) -> N
     id, token = deposit(client, client.wallet())
     with counted("primary", "promoted"):
         assert id in listed(client, token)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_pages_show_what_was_done_on_them(api: ApiHarness, replica: Replica) -> None:
+    browser = Browser(api, api.person("merchant").token)
+    endpoint = {"url": "https://8.8.8.8/hook", "description": "Seen at once", "event_types": ["*"]}
+    browser.get("/app/webhooks")
+    replica.pause()
+    try:
+        made = browser.form("/app/webhooks", endpoint)
+        assert made.status_code < 400, made.text
+        assert browser.cookie("__Host-payments_consistent")
+        with counted("primary", "token_late"):
+            assert "Seen at once" in browser.get("/app/webhooks").text
+    finally:
+        replica.resume()

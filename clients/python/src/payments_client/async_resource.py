@@ -10,6 +10,7 @@ import httpx
 
 from payments_client import models, operations
 from payments_client.bulks import upload
+from payments_client.consistency import Consistency
 from payments_client.core import ClientCore
 from payments_client.errors import NoAnswer
 from payments_client.feed import FeedEvent, follow
@@ -83,7 +84,10 @@ class AsyncCore(ClientCore):
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(base_url, token, timeout, retries)
-        self._http = httpx.AsyncClient(transport=transport)
+        seen = Consistency()
+        self._http = httpx.AsyncClient(
+            transport=transport, event_hooks={"request": [seen.send_async], "response": [seen.hear_async]}
+        )
 
     async def __aenter__(self: S) -> S:
         return self

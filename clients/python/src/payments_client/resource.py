@@ -11,6 +11,7 @@ import httpx
 
 from payments_client import models, operations
 from payments_client.bulks import upload
+from payments_client.consistency import Consistency
 from payments_client.core import ClientCore
 from payments_client.errors import NoAnswer
 from payments_client.feed import FeedEvent, follow
@@ -94,7 +95,8 @@ class Core(ClientCore):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         super().__init__(base_url, token, timeout, retries)
-        self._http = httpx.Client(transport=transport)
+        seen = Consistency()
+        self._http = httpx.Client(transport=transport, event_hooks={"request": [seen.send], "response": [seen.hear]})
 
     def __enter__(self: S) -> S:
         return self
