@@ -5,7 +5,7 @@ import hmac
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -84,22 +84,18 @@ class Reads:
         self._sampled_at = float("-inf")
         self._breaker = CircuitBreaker(RETRY_SECONDS)
         self._fault = ""
-        self._calls = GroupedCalls[None, str | None]("consistency", lambda calls: [self.written()] * len(calls))
+        self._calls = GroupedCalls[None, str | None]("consistency", self._tell)
         if standby is not None:
             metrics.preset(metrics.READS, (REPLICA,), (FRESH, WAITED))
             metrics.preset(metrics.READS, (PRIMARY,), REASONS)
 
     def token(self) -> str | None:
-        """As `written`; calls at the same time share a statement."""
+        """As `written`; calls at the same time share a statement. None if the primary is away, too."""
         return None if self._standby is None else self._calls.ask(None)
 
-    def written(self) -> str | None:
-        """The token of all that was committed before this call; None without a replica, or if the primary is away."""
-        if self._standby is None:
-            return None
-        with suppress(DatabaseUnavailable, Contention, StatementTimeout):
-            return self._tokens.encode(self._sample())
-        return None
+    def written(self, connection: Connection) -> str | None:
+        """The token of all that was committed before, by a connection to the primary; None without a replica."""
+        return None if self._standby is None else self._tokens.encode(self._note(connection))
 
     def close(self) -> None:
         """Close the connections to the replica."""
@@ -196,11 +192,19 @@ class Reads:
                 self._samples.popleft()
             return self._samples[0][1] if self._samples else 0
 
+    def _tell(self, calls: Sequence[None]) -> list[str | None]:
+        with suppress(DatabaseUnavailable, Contention, StatementTimeout):
+            return [self._tokens.encode(self._sample())] * len(calls)
+        return [None] * len(calls)
+
     def _sample(self) -> int:
         """The primary's position now."""
-        asked_at = time.monotonic()
         with statements(self._primary) as connection:
-            self._newest = position = replica.written(connection)
+            return self._note(connection)
+
+    def _note(self, connection: Connection) -> int:
+        asked_at = time.monotonic()
+        self._newest = position = replica.written(connection)
         with self._lock:
             if not self._samples or asked_at - self._samples[-1][0] >= SAMPLE_SECONDS:
                 self._samples.append((asked_at, position))

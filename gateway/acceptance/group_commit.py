@@ -62,8 +62,7 @@ class GroupCommit:
         if new:
             bell.ring(structlog.contextvars.get_contextvars().get("request_id"))
             metrics.count_transitions((view.type, view.state) for view in new)
-        written = self._reads.written()
-        return answers if written is None else [_with_token(answer, written) for answer in answers]
+        return answers
 
     def _store_with_retry(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
         began = time.monotonic()
@@ -103,7 +102,9 @@ class GroupCommit:
             unsettled = [request for request in requests if not isinstance(answers.get(request.id), AcceptedPayment)]
             if unsettled:
                 answers |= self._find_replays(connection, unsettled, answers)
-        return [answers[request.id] for request in requests]
+            written = self._reads.written(connection) if scope is statements else None
+        written = written or self._reads.token()
+        return [_with_token(answers[request.id], written) for request in requests]
 
     def _store_between_wallets(self, connection: Connection, requests: Sequence[PaymentRequest]) -> dict[str, Answer]:
         """Answers by id; without those whose key is taken."""
@@ -179,5 +180,5 @@ class GroupCommit:
         return answers
 
 
-def _with_token(answer: Answer, written: str) -> Answer:
-    return answer._replace(written=written) if isinstance(answer, AcceptedPayment) else answer
+def _with_token(answer: Answer, written: str | None) -> Answer:
+    return AcceptedPayment(*answer[:2], written) if written and isinstance(answer, AcceptedPayment) else answer

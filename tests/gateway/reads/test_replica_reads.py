@@ -178,14 +178,6 @@ def test_without_a_replica_there_are_no_tokens(database: Database) -> None:
     assert answer.get_json()["id"] in listed(client, "whatever")
 
 
-def test_a_promoted_replica_is_not_asked(client: ApiUser, replica: Replica) -> None:
-    listed(client)
-    replica.ask("SELECT pg_promote(true)")
-    id, token = deposit(client, client.wallet())
-    with counted("primary", "promoted"):
-        assert id in listed(client, token)
-
-
 @pytest.mark.usefixtures("impatient")
 def test_pages_show_what_was_done_on_them(api: ApiHarness, replica: Replica) -> None:
     browser = Browser(api, api.person("merchant").token)
@@ -200,3 +192,11 @@ def test_pages_show_what_was_done_on_them(api: ApiHarness, replica: Replica) -> 
             assert "Seen at once" in browser.get("/app/webhooks").text
     finally:
         replica.resume()
+
+
+def test_a_promoted_replica_is_not_asked(client: ApiUser, replica: Replica) -> None:
+    listed(client)
+    replica.ask("SELECT pg_promote(true)")
+    id, token = deposit(client, client.wallet())
+    with counted("primary", "promoted"):
+        assert id in listed(client, token)
