@@ -36,6 +36,8 @@ faults: dev ## run the long form of the tests that kill, freeze and restart serv
 cluster-test: dev ## run the scenarios over nginx and PgBouncer, with packages of Debian (needs root to install them)
 	@sh tests/cluster/install.sh
 	@$(python) -m pytest tests/cluster
+	@BROKER=rabbitmq $(python) -m pytest tests/faults/test_broker.py tests/faults/test_silence.py \
+	  tests/faults/test_broker_refuses.py::test_who_is_told_to_end_while_it_is_frozen_ends
 
 bench: dev ## measure, print the figures, and write bench/report.md
 	@$(python) -m bench

@@ -6,6 +6,7 @@ Losing, doubling or reordering every one of them is harmless.
 import threading
 import time
 from collections import Counter
+from typing import Any
 
 import structlog
 from kombu import Connection
@@ -13,14 +14,19 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
+import broker_amqp
 import metrics
+import redis_urls
 import telemetry
-from celery_config import CARRY_OUT, INSTRUCT, MAIL, POST, QUEUE_OF, WELCOME, app
+from celery_config import CARRY_OUT, INSTRUCT, MAIL, POST, QUEUE_OF, QUEUES, WELCOME, app
 from models.circuit_breaker import CircuitBreaker
 
 WAITING_MAX = Counter(QUEUE_OF.values())
 """By queue, how many of its newest messages are searched for a bell that is enough: one for each of its tasks. A
 bell behind messages that others wrote is sent once more, and is then among the newest."""
+
+SHARED_QUEUE_MAX = 100
+"""Messages that may wait in a queue of RabbitMQ that several tasks share: some minutes of the timetable."""
 
 DEBOUNCE_SECONDS = 0.02
 """A gateway process rings once for all payments accepted within this time: one message instead of hundreds, and an
@@ -29,8 +35,11 @@ unnoticeable delay."""
 BREAKER_SECONDS = 5.0
 """After a failed ring no other is tried for this time: the timetable finds the rows once the broker is back."""
 
-IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
-"""Options for publishing: a frozen broker costs one second, then the breaker opens."""
+IMPATIENT = {
+    **{"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0},
+    **{"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1},
+}
+"""Options for publishing, of Redis and of RabbitMQ: a frozen broker costs one second, then the breaker opens."""
 
 ANSWER_SECONDS = 0.5
 """A broker that is slower to answer a ping counts as unavailable."""
@@ -112,19 +121,32 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
             if _publishing is None:
                 _publishing = app.connection_for_write()
                 _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
-            client: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
-            queue = QUEUE_OF[task]
-            waiting = client.lrange(queue, 0, WAITING_MAX[queue] - 1)
-            is_needed = not any(f'"{task}"'.encode() in message for message in waiting)
+            channel: Any = _publishing.default_channel
+            is_amqp = isinstance(channel, broker_amqp.Channel)
+            is_needed = not (_is_full(channel, task) if is_amqp else _is_waiting(channel.client, task))
             if is_needed:
-                app.send_task(task, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
+                sent_to = broker_amqp.route(QUEUE_OF[task]) if is_amqp else {}
+                producer = app.amqp.Producer(_publishing)
+                app.send_task(task, producer=producer, headers={"request_id": request_id}, **sent_to)
             _count(task, "sent" if is_needed else "doubled")
-        except (OperationalError, RedisError, OSError) as error:
+        except (OperationalError, RedisError, *broker_amqp.FAILURES) as error:
             _count(task, "failed")
             broken, _publishing = _publishing, None
             if broken is not None:
-                broken.release()
+                broken.collect(ANSWER_SECONDS)  # says no good-bye, for which RabbitMQ's answer would be waited for
             raise BrokerUnavailable(str(error)) from error
+
+
+def _is_waiting(client: Redis, task: str) -> bool:
+    """Whether a message of the task is among the newest that wait."""
+    queue = QUEUE_OF[task]
+    return any(f'"{task}"'.encode() in message for message in client.lrange(queue, 0, WAITING_MAX[queue] - 1))
+
+
+def _is_full(channel: broker_amqp.Channel, task: str) -> bool:
+    """Whether so many messages wait that the task's worker is behind: one, or where tasks share a queue, a hundred."""
+    queue = QUEUE_OF[task]
+    return broker_amqp.length(channel, queue) >= (1 if WAITING_MAX[queue] == 1 else SHARED_QUEUE_MAX)
 
 
 def _count(task: str, result: str) -> None:
@@ -132,26 +154,27 @@ def _count(task: str, result: str) -> None:
     telemetry.rung(task, result)
 
 
-def is_broker_up(redis_url: str) -> bool:
-    """Return True if the broker answers a ping in time."""
+def is_broker_up(url: str) -> bool:
+    """Return True if the broker answers in time."""
+    if broker_amqp.is_amqp(url):
+        return broker_amqp.is_up(url, ANSWER_SECONDS)
     try:
-        with _impatient_client(redis_url) as client:
+        with _impatient_client(url) as client:
             return bool(client.ping())
     except RedisError:
         return False
 
 
-def depths(redis_url: str) -> dict[str, int] | None:
+def depths(url: str) -> dict[str, int] | None:
     """The number of messages in each queue; None if the broker does not answer in time."""
+    if broker_amqp.is_amqp(url):
+        return broker_amqp.depths(url, QUEUES, ANSWER_SECONDS)
     try:
-        with _impatient_client(redis_url) as client:
-            return {queue: int(client.llen(queue)) for queue in dict.fromkeys(QUEUE_OF.values())}
+        with _impatient_client(url) as client:
+            return {queue: int(client.llen(queue)) for queue in QUEUES}
     except RedisError:
         return None
 
 
-def _impatient_client(redis_url: str) -> Redis:
-    timeouts = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
-    if redis_url.startswith("unix://"):
-        del timeouts["socket_connect_timeout"]
-    return Redis.from_url(redis_url, **timeouts, retry=None)
+def _impatient_client(url: str) -> Redis:
+    return redis_urls.client(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=None)

@@ -1,4 +1,7 @@
-"""Kombu's Redis transport, hardened: messages are validated before Celery reads them, and lost connections survived."""
+"""Kombu's Redis transport, hardened: messages are validated before Celery reads them, and lost connections survived.
+
+`broker_amqp.py` does the same for RabbitMQ.
+"""
 
 import base64
 import json
@@ -28,18 +31,14 @@ SHOWN_BYTES_MAX = 200
 """Length of the excerpt of a dropped message in the log."""
 
 EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-BODY = base64.b64encode(json.dumps([[], {}, EMBED]).encode()).decode()
+CONTENT = json.dumps([[], {}, EMBED]).encode()
 """The body of every message, as Celery writes it: no arguments, no callbacks."""
+BODY = base64.b64encode(CONTENT).decode()
 
 _TASK_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 
 log = structlog.get_logger("broker")
-
-
-def url(redis_url: str) -> str:
-    """The broker's URL in kombu's spelling: a Unix socket is redis+socket://."""
-    return redis_url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 
 
 class InvalidMessage(Exception):
@@ -56,7 +55,18 @@ def read(message: bytes, queue: str, queues: Mapping[str, str]) -> bytes:
     try:
         envelope = json.loads(message)
         headers = dict(envelope["headers"])
-        args, kwargs, embed = json.loads(base64.b64decode(envelope["body"], validate=True))
+        content = base64.b64decode(envelope["body"], validate=True)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidMessage("not an envelope around args, kwargs, embed") from error
+    return _bell(valid_headers(headers, content, queue, queues), queue)
+
+
+def valid_headers(
+    headers: Mapping[str, object], content: bytes, queue: str, queues: Mapping[str, str]
+) -> dict[str, object]:
+    """The few headers that are read, of a message with this body; raises InvalidMessage."""
+    try:
+        args, kwargs, embed = json.loads(content)
         has_more = any(dict(embed).values())
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidMessage("not an envelope around args, kwargs, embed") from error
@@ -71,19 +81,19 @@ def read(message: bytes, queue: str, queues: Mapping[str, str]) -> bytes:
         raise InvalidMessage("its request id is invalid")
     if type(retries) is not int or not 0 <= retries <= RETRIES_MAX:
         raise InvalidMessage("its number of retries is invalid")
-    return _bell(task, id, retries, request_id, queue)
+    return {"task": task, "id": id, "retries": retries, "request_id": request_id, "lang": "py"}
 
 
-def _bell(task: str, id: str, retries: int, request_id: str | None, queue: str) -> bytes:
+def _bell(headers: dict[str, object], queue: str) -> bytes:
     delivery = {"exchange": queue, "routing_key": queue}
     return json.dumps(
         {
             "body": BODY,
             "content-type": "application/json",
             "content-encoding": "utf-8",
-            "headers": {"task": task, "id": id, "retries": retries, "request_id": request_id, "lang": "py"},
+            "headers": headers,
             "properties": {
-                "correlation_id": id,
+                "correlation_id": headers["id"],
                 "delivery_tag": str(uuid.uuid4()),
                 "delivery_info": delivery,
                 "body_encoding": "base64",
@@ -177,6 +187,10 @@ class Channel(transport.Channel):
             return None
 
 
+class SentinelChannel(Channel, transport.SentinelChannel):
+    """The same at the primary that sentinels name."""
+
+
 Admit = Callable[[bytes, bytes], tuple[bytes, bytes] | None]
 
 
@@ -210,4 +224,5 @@ def use(queues: Mapping[str, str], spared: Set[str] = frozenset()) -> None:
     """Make kombu use this channel and transport in this process, for tasks with these queues."""
     Channel.queues, Channel.spared = queues, spared
     transport.Transport.Channel = Channel
+    transport.SentinelTransport.Channel = SentinelChannel
     transport.Transport.register_with_event_loop = _register_or_close  # type: ignore[method-assign]  # kombu takes no class

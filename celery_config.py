@@ -8,7 +8,9 @@ from celery.signals import setup_logging
 from kombu import Exchange, Queue
 
 import broker
+import broker_amqp
 import logs
+import redis_urls
 import settings
 
 if "celery" in Path(sys.argv[0]).parts[-2:] and not {"worker", "beat"}.isdisjoint(sys.argv):
@@ -72,15 +74,19 @@ TIMETABLE = {
 
 
 broker.use(QUEUE_OF, spared={BELLS})
+broker_amqp.use(QUEUE_OF)
 
-app = Celery("payments", broker=broker.url(settings.load().redis_url), include=["workers.tasks", "workers.signals"])
+WAITS_FOR_OTHERS = broker_amqp.LOW_PRIORITY
+URL = settings.load().broker_url
+
+app = Celery("payments", broker=redis_urls.for_kombu(URL), include=["workers.tasks", "workers.signals"])
 app.conf.update(
     task_serializer="json",
     result_serializer="json",
     accept_content=["json"],
     result_accept_content=["json"],
     task_ignore_result=True,
-    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+    task_queues=[Queue(name, Exchange(name), routing_key=name, queue_arguments=broker_amqp.QUEUE) for name in QUEUES],
     task_default_queue=UPKEEP,
     task_create_missing_queues=False,
     task_routes={task: {"queue": queue} for task, queue in QUEUE_OF.items()},
@@ -108,7 +114,11 @@ app.conf.update(
         "socket_connect_timeout": 1,
         "health_check_interval": 10,
         "unacked_restore_throttle": 1,  # messages of a worker that died: looked at every 10 s, not every 100
+        "master_name": redis_urls.primary_name(URL),
+        "read_timeout": 5,  # this and the next are RabbitMQ's; each transport takes what it knows
+        "write_timeout": 5,
     },
+    broker_heartbeat=broker_amqp.HEARTBEAT_SECONDS,
     broker_pool_limit=2,
     result_expires=None,  # there are no results, so Celery's own clean-up task is not needed
     beat_scheduler="timetable:MonotonicScheduler",

@@ -1,8 +1,7 @@
-"""URLs of databases: the driver, the roles and their passwords, and the database beside the broker's."""
+"""URLs of databases: the driver, the roles and their passwords."""
 
 import hashlib
 import hmac
-from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
@@ -27,9 +26,3 @@ def role_password(owner_url: str, role: str) -> str | None:
     """The password that the migration gives to `role`: derived from the owner's, which it does not reveal."""
     secret = make_url(owner_url).password
     return hmac.new(secret.encode(), role.encode(), hashlib.sha256).hexdigest() if secret else None
-
-
-def beside(redis_url: str) -> str:
-    """Database 1 of the broker's server."""
-    parts = urlsplit(redis_url)
-    return f"unix://{parts.netloc}{parts.path}?db=1" if parts.scheme == "unix" else parts._replace(path="/1").geturl()

@@ -14,7 +14,8 @@ from pathlib import Path
 from environs import Env, EnvError, FileAwareEnv
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from database_urls import as_role, beside, normalized
+import redis_urls
+from database_urls import as_role, normalized
 
 STACK_FILE = Path(__file__).parent / ".run" / "stack.json"
 """File with the addresses of the running embedded stack, so that commands in the checkout find it."""
@@ -53,8 +54,8 @@ class Settings:
     replica_lag_seconds_max: int
     database_pooler: str
     """"transaction": a pooler may give each transaction another session, and LISTEN goes past it by the URL above."""
-    redis_url: str
-    """The broker, database 0; in the Redis client's spelling, even if it was set in kombu's."""
+    broker_url: str
+    """Of RabbitMQ, or of Redis, database 0; in the Redis client's spelling, even if it was set in kombu's."""
     secret_key: str
     """Signs cursors; at least 32 characters."""
     receipt_key: str
@@ -163,8 +164,7 @@ def load() -> Settings:
     env = FileAwareEnv(strip_whitespace=True)
     stack = {} if any(env.str(f"{who}DATABASE_URL", None) for who in ("", "WORKER_", "GATEWAY_")) else _running_stack()
     owner = normalized(env.str("DATABASE_URL", stack.get("database_url")))
-    redis_url = env.str("REDIS_URL", stack.get("redis_url", "redis://localhost:6379/0"))
-    redis_url = redis_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+    redis_url = redis_urls.normalized(env.str("REDIS_URL", stack.get("redis_url", "redis://localhost:6379/0")))
     return Settings(
         database_url=owner,
         worker_database_url=normalized(env.str("WORKER_DATABASE_URL", None)) or as_role(owner, WORKER_ROLE),
@@ -173,7 +173,7 @@ def load() -> Settings:
         database_replica_url=normalized(env.str("DATABASE_REPLICA_URL", None)),
         replica_lag_seconds_max=env.int("REPLICA_LAG_SECONDS_MAX", 5, validate=Range(1, 3600)),
         database_pooler=env.str("DATABASE_POOLER", "", validate=OneOf(["", "transaction"])),
-        redis_url=redis_url,
+        broker_url=redis_urls.normalized(env.str("BROKER_URL", stack.get("broker_url", redis_url))),
         secret_key=env.str("SECRET_KEY", stack.get("secret_key", "")),
         receipt_key=env.str("RECEIPT_KEY", stack.get("receipt_key", ""), validate=_KEY_OR_NONE),
         auditor_freezes_max=env.int("AUDITOR_FREEZES_MAX", 0, validate=Range(0, 10_000)),
@@ -197,7 +197,7 @@ def load() -> Settings:
         rate_limit_token=env.str("RATE_LIMIT_TOKEN", "100 per second", validate=Regexp(RATE)),
         rate_limit_address=env.str("RATE_LIMIT_ADDRESS", "500 per second", validate=Regexp(RATE)),
         sign_up_limit=env.str("SIGN_UP_LIMIT", "20 per hour", validate=Regexp(RATE)),
-        limits_redis_url=env.str("LIMITS_REDIS_URL", None) or beside(redis_url),
+        limits_redis_url=env.str("LIMITS_REDIS_URL", None) or redis_urls.beside(redis_url),
         waiters_max=env.int("WAITERS_MAX", 2_000, validate=Range(0, 10_000)),
         waiters_per_user_max=env.int("WAITERS_PER_USER_MAX", 1_000, validate=Range(0, 10_000)),
         large_reads_max=env.int("LARGE_READS_MAX", 2, validate=Range(1, 7)),

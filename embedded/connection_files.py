@@ -34,6 +34,7 @@ def describe(stack: "Stack", people: "People") -> dict[str, Any]:
         "url": stack.url,
         "database_url": stack.database_url,
         "redis_url": stack.redis_url,
+        "broker_url": stack.broker_url,
         "secret_key": stack.secret_key,
         "receipt_key": stack.receipt_key,
         "second_factor_keys": stack.second_factor_keys,

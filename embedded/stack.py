@@ -27,6 +27,7 @@ TOLD_BY_US = {
         "DATABASE_URL",
         *ROLE_VARIABLES.values(),
         "REDIS_URL",
+        "BROKER_URL",
         "SECRET_KEY",
         "RECEIPT_KEY",
         "SECOND_FACTOR_KEYS",
@@ -66,6 +67,8 @@ STOP_SECONDS_MAX = 40
 class Stack:
     """Servers and processes in `home`; with `database_url` (the owner's) or `redis_url`, those servers.
 
+    With `broker_url` messages go there, not to the Redis.
+
     `environ` is handed to every process; `durable` and `options` are the embedded PostgreSQL's.
     """
 
@@ -75,6 +78,7 @@ class Stack:
         *,
         database_url: str | None = None,
         redis_url: str | None = None,
+        broker_url: str | None = None,
         environ: Mapping[str, str] | None = None,
         port: int | None = None,
         durable: bool = True,
@@ -92,6 +96,8 @@ class Stack:
             redis_url = self.valkey.url(user=valkey.WORKER)
         self.database_url = database_urls.normalized(database_url)
         self.redis_url = redis_url
+        self.broker_url = broker_url or redis_url
+        self._own_broker = {"BROKER_URL": broker_url} if broker_url else {}
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
         self.receipt_key = os.environ.get("RECEIPT_KEY") or home.secret("receipt_key")
         self.second_factor_keys = os.environ.get("SECOND_FACTOR_KEYS") or home.secret("second_factor_key")
@@ -118,6 +124,11 @@ class Stack:
         """Everything that runs, in the order of starting."""
         servers = {"postgres": self.postgres, "valkey": self.valkey, "bank": self.bank}
         return {name: server for name, server in servers.items() if server} | self.processes
+
+    @property
+    def broker(self) -> Valkey | None:
+        """The server of this stack that carries messages."""
+        return self.valkey
 
     @property
     def mail(self) -> str:
@@ -188,6 +199,7 @@ class Stack:
     def create_users(self, users: list[dict[str, str]]) -> list[dict[str, str]]:
         """Create users of {email, role, name}, or a token for existing ones; returns {email, token, id}."""
         environ = {"WORKER_DATABASE_URL": self.role_url(settings.WORKER_ROLE), "REDIS_URL": self.redis_url}
+        environ |= self._own_broker
         return json.loads(self._run(["embedded.users"], self._workers, environ, json.dumps(users)))
 
     def create_user(self, email: str, role: str, name: str | None = None) -> dict[str, str]:
@@ -198,7 +210,7 @@ class Stack:
         directory = self._directory(runs_as)
         role = settings.GATEWAY_ROLE if name == "gateway" else settings.WORKER_ROLE
         redis_url = self.valkey.url(user=valkey.GATEWAY) if self.valkey and name == "gateway" else self.redis_url
-        told = {"REDIS_URL": redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
+        told = {"REDIS_URL": redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)} | self._own_broker
         kinds = shapes.kinds(name)
         if "upkeep" in kinds:
             told |= {"MAIL_URL": self.mail_url, "RECEIPT_KEY": self.receipt_key}

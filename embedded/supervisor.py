@@ -157,6 +157,7 @@ def _started(home: Home) -> Iterator[tuple[Stack, demo.People]]:
         home,
         database_url=os.environ.get("DATABASE_URL"),
         redis_url=os.environ.get("REDIS_URL"),
+        broker_url=os.environ.get("BROKER_URL"),
         port=int(os.environ.get("PORT", "0")),
     )
     began = time.monotonic()

@@ -21,6 +21,8 @@ PRODUCT = (
     "celery_config.py",
     "bell.py",
     "broker.py",
+    "broker_amqp.py",
+    "redis_urls.py",
     "timetable.py",
     "logs.py",
     "metrics.py",

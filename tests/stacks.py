@@ -19,6 +19,7 @@ from embedded.postgres import Postgres
 from embedded.stack import Stack
 from models import health
 from models.session import transaction
+from tests.broker import kind_of_stack
 from tests.e2e.state_machine.audit import owner, wait_until_decided
 from tests.support import begin_with, charge_commission, entries_of, memory, migrate
 from tests.webhook_receiver import Receiver
@@ -84,7 +85,7 @@ def new_stack(migrated: Path, environ: dict[str, str], percent: int) -> Iterator
     """A new stack, durable and with every process; nothing restarts what a test kills."""
     with homes.temporary(memory() or homes.SHARED) as home:
         begin_with(migrated, home.path)
-        stack = Stack(home, environ=UNLIMITED | environ)
+        stack = kind_of_stack()(home, environ=UNLIMITED | environ)
         try:
             stack.start_servers()
             charge_commission(stack.postgres, percent=percent)  # a poster remembers the terms it has read

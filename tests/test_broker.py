@@ -14,8 +14,9 @@ from kombu import Connection, Consumer, Message
 from kombu.asynchronous import Hub
 from redis.exceptions import ReadOnlyError
 
+import redis_urls
 from bell import publish
-from broker import BODY, MESSAGE_BYTES_MAX, InvalidMessage, read, url
+from broker import BODY, MESSAGE_BYTES_MAX, InvalidMessage, read
 from celery_config import BELLS, POST, QUEUE_OF, SWEEP, UPKEEP, app
 from embedded.valkey import Valkey
 from tests.broker import ringing_at
@@ -161,7 +162,7 @@ def test_a_connection_that_is_refused_at_once_is_closed(bells: redis.Redis, valk
     bells.execute_command("REPLICAOF", "127.0.0.1", 1)
     try:
         for _ in range(5):
-            connection = Connection(url(valkey.url()))
+            connection = Connection(redis_urls.for_kombu(valkey.url()))
             connection.ensure_connection(max_retries=1)
             with pytest.raises(ReadOnlyError):
                 connection.transport.register_with_event_loop(connection.connection, Hub())
@@ -183,7 +184,7 @@ def test_worker_of_several_queues_leaves_bells_to_posters_that_keep_up(
         taken.append(message.delivery_info["routing_key"])
         message.ack()
 
-    with ringing_at(valkey, monkeypatch), Connection(url(valkey.url())) as connection:
+    with ringing_at(valkey, monkeypatch), Connection(redis_urls.for_kombu(valkey.url())) as connection:
         queues = [queue for queue in app.conf.task_queues if queue.name in (BELLS, UPKEEP)]
         with Consumer(connection, queues, callbacks=[note]):
             for _ in range(3):

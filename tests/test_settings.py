@@ -30,7 +30,8 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("DEFAULT_CURRENCIES", "EUR, USD", ("EUR", "USD")),
         ("RECEIPT_KEY", "ab" * 32, "ab" * 32),
         ("MAIL_FROM", "Shop <shop@example.com>", "Shop <shop@example.com>"),
-        ("REDIS_URL", "redis+socket:///run/valkey.sock?virtual_host=0", "unix:///run/valkey.sock?db=0"),
+        ("BROKER_URL", "redis+socket:///run/valkey.sock?virtual_host=0", "unix:///run/valkey.sock?db=0"),
+        ("BROKER_URL", "amqp://worker:secret@mq:5672/payments", "amqp://worker:secret@mq:5672/payments"),
     ],
 )
 def test_setting_given_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
@@ -66,6 +67,16 @@ def test_limits_redis_url_default_is_database_one(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("LIMITS_REDIS_URL", raising=False)
     monkeypatch.setenv("REDIS_URL", redis_url)
     assert settings.load().limits_redis_url == "unix:///run/valkey.sock?db=1"
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "redis://there/0"), ("amqp://mq/payments", "amqp://mq/payments")])
+def test_the_broker_is_redis_unless_another_is_named(
+    monkeypatch: pytest.MonkeyPatch, own: str | None, expected: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://there/0")
+    if own:
+        monkeypatch.setenv("BROKER_URL", own)
+    assert (settings.load().broker_url, settings.load().limits_redis_url) == (expected, "redis://there/1")
 
 
 def test_any_variable_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

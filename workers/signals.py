@@ -7,11 +7,12 @@ from celery.apps import worker as program
 from celery.concurrency.thread import TaskPool as Threads
 from celery.signals import celeryd_init, worker_init, worker_process_init, worker_ready, worker_shutdown
 from celery.worker import WorkController
+from celery.worker.consumer import Consumer
 
 import logs
 import settings
 import telemetry
-from celery_config import QUEUE_OF, RAILS, SWEEP_SECONDS, TIMETABLE, app
+from celery_config import BELLS, QUEUE_OF, RAILS, SWEEP_SECONDS, TIMETABLE, WAITS_FOR_OTHERS, app
 from workers import metrics_server, process, task_loop
 
 SILENT_PERIODS = 3
@@ -21,6 +22,10 @@ FREQUENT_SECONDS = 60.0
 """Tasks sent more often than this are run by the worker itself after a sweep's silence at most."""
 
 beat._Process = None  # beat within a worker (--beat) is a thread: a process takes 30 MB
+
+
+Consumer.Blueprint.default_steps.remove("celery.worker.consumer.delayed_delivery:DelayedDelivery")
+"""No task has a time to come: Celery would make 28 queues for these in RabbitMQ."""
 
 
 @celeryd_init.connect
@@ -37,6 +42,14 @@ def _preflight(sender: WorkController, **_: object) -> None:
     process.preflight(rails=RAILS in app.amqp.queues.consume_from)
     if issubclass(sender.pool_cls, Threads):
         worker_process_init.send(sender=sender.hostname)  # as the other pools do
+
+
+@worker_init.connect
+def _leave_bells_to_posters(**_: object) -> None:
+    """Let RabbitMQ give a worker of several queues only the bells that posters have no room for."""
+    queues = app.amqp.queues.consume_from
+    if len(queues) > 1 and BELLS in queues:
+        queues[BELLS].consumer_arguments = WAITS_FOR_OTHERS
 
 
 @worker_process_init.connect

@@ -80,8 +80,7 @@ class LimitsRedis:
     @cached_property
     def storage(self) -> RedisStorage:
         """Created at first use, so after a fork."""
-        url = f"redis+{self._url}" if self._url.startswith("unix://") else self._url
-        return RedisStorage(url, **redis_client.options(self._url))
+        return RedisStorage("redis://", connection_pool=redis_client.connect(self._url).connection_pool)
 
 
 class RateLimiter:

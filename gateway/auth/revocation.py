@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from redis import Redis
 from redis.exceptions import RedisError
 
 from gateway.http import redis_client
@@ -30,7 +29,7 @@ class TokenRevocations:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._publisher = Redis.from_url(url, **redis_client.options(url))
+        self._publisher = redis_client.connect(url)
         self._breaker = redis_client.RedisBreaker()
         self._closed = threading.Event()
         self._is_disconnected = False
@@ -63,7 +62,7 @@ class TokenRevocations:
 
     def _listen(self, on_revoked: Callable[[str], None], on_gap: Callable[[], None]) -> None:
         """Receive notices until the connection breaks or falls silent."""
-        redis = Redis.from_url(self._url, **redis_client.options(self._url), encoding_errors="replace")
+        redis = redis_client.connect(self._url, encoding_errors="replace")
         with redis, redis.pubsub() as subscription:
             subscription.subscribe(CHANNEL)
             is_pinged = False

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+import redis_urls
 from models.circuit_breaker import CircuitBreaker
 
 TIMEOUT_SECONDS = 0.2
@@ -24,12 +26,10 @@ class RedisUnavailable(Exception):
     """Redis failed or timed out, now or a few seconds ago; the caller continues without it."""
 
 
-def options(url: str) -> dict[str, Any]:
-    """Keyword arguments of a Redis client: no retry and short time-outs; a Unix socket takes no connect timeout."""
+def connect(url: str, **options: Any) -> Redis:
+    """A Redis client without retries and with short time-outs."""
     timeouts = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
-    if "unix://" in url:
-        del timeouts["socket_connect_timeout"]
-    return {**timeouts, "retry": Retry(NoBackoff(), 0)}
+    return redis_urls.client(url, **timeouts, retry=Retry(NoBackoff(), 0), **options)
 
 
 class RedisBreaker(CircuitBreaker):

@@ -21,7 +21,7 @@ explanations = Blueprint(
 @explanations.response(200, ExplanationSchema)
 def get_explanation(id: str) -> JsonAnswer:
     """Explain why a payment waits: causes and what would help, its errors, locks and steps, and who is alive."""
-    broker_is_up = bell.is_broker_up(services().settings.redis_url)
+    broker_is_up = bell.is_broker_up(services().settings.broker_url)
     with statements(services().engine) as connection:
         explained = found(payment_explanation.of_payment(connection, path_id(id), broker_is_up=broker_is_up))
     return payment_explanation.body(explained, g.caller), {}

@@ -47,7 +47,7 @@ def ready() -> JsonAnswer:
 @health.response(200, StatusSchema)
 def status() -> JsonAnswer:
     """Show how payments are accepted and posted, and any problems; 503 if they are not accepted or not posted."""
-    broker_is_up = bell.is_broker_up(services().settings.redis_url)
+    broker_is_up = bell.is_broker_up(services().settings.broker_url)
     replica = services().reads.state()
     with statements(services().engine) as connection:
         report = healths.report(connection, broker_is_up=broker_is_up, replica_fault=replica.fault if replica else "")

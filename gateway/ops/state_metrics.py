@@ -57,7 +57,7 @@ class StateMetrics:
         """The metrics, of a reading that is at most CACHE_SECONDS old."""
         with self._reading:
             if time.monotonic() - self._read_at >= CACHE_SECONDS:
-                self._broker_is_up = bell.is_broker_up(self._services.settings.redis_url)
+                self._broker_is_up = bell.is_broker_up(self._services.settings.broker_url)
                 self._state = self._read()
                 self._read_at = time.monotonic()
             state = self._state

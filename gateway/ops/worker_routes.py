@@ -17,6 +17,6 @@ workers = Blueprint("workers", __name__, url_prefix="/v1/ops/workers", descripti
 @workers.response(200, WorkersSchema)
 def get_workers() -> JsonAnswer:
     """Show which workers were seen within the hour, who posts now, the queues, and the newest posted batches."""
-    depths = bell.depths(services().settings.redis_url)
+    depths = bell.depths(services().settings.broker_url)
     with statements(services().engine) as connection:
         return worker_view.body(worker_view.view(connection), depths, QUEUE_OF_KIND), {}

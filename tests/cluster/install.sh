@@ -3,7 +3,7 @@
 set -eu
 
 missing=
-for package in nginx-light pgbouncer rsyslog rsyslog-relp prometheus debootstrap; do
+for package in nginx-light pgbouncer rsyslog rsyslog-relp prometheus debootstrap rabbitmq-server patroni python3-etcd python3-psycopg2 etcd-server etcd-client haproxy; do
     dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

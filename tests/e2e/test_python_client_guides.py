@@ -25,6 +25,7 @@ ELSEWHERE = {
     "monitoring",
     "pooler",
     "proxy",
+    "rabbitmq",
     "replica",
     "upgrading",
     "waiting",

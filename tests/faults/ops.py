@@ -33,7 +33,7 @@ def _run(stack: Stack, arguments: tuple[str, ...]) -> Result:
     app.cli.add_command(payments_cli)
     app.cli.add_command(workers_cli)
     url = stack.role_url(settings.WORKER_ROLE)
-    with MonkeyPatch.context() as patch, ringing_at(stack.valkey, patch):
+    with MonkeyPatch.context() as patch, ringing_at(stack.broker, patch):
         for name, value in stack.processes["posting"].environ.items():
             patch.setenv(name, value)
         patch.setattr(settings, "load", settings.load.__wrapped__)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from statistics import median
 
 import pytest
-import redis
 
 from bell import BREAKER_SECONDS, IMPATIENT
 from celery_config import SWEEP_SECONDS
@@ -16,8 +15,11 @@ from embedded.home import CHECKOUT
 from embedded.process import Process
 from embedded.shapes import SHAPES
 from embedded.stack import Stack
+from embedded.valkey import Valkey
 from models import posting_lock
 from models.session import transaction
+from tests.broker import cut, forget
+from tests.cluster.rabbitmq import RabbitMQ
 from tests.e2e.state_machine.audit import owner, scalar
 from tests.e2e.state_machine.users import ACCEPTED, Answer, StackUsers
 from tests.faults.conftest import Reckon
@@ -34,17 +36,12 @@ ANSWER_SECONDS_MAX = 10.0
 """Of the slowest, on a machine that does much else meanwhile; the median is held against what the broker would cost."""
 
 UNAVAILABLE = "the broker is unavailable"
-NOT_ACKNOWLEDGED = "Couldn't ack"
+NOT_ACKNOWLEDGED = {Valkey: "Couldn't ack", RabbitMQ: "Connection to broker lost"}
+"""What a worker logs whose line is gone: an acknowledgement to RabbitMQ waits for no answer."""
 WAITING_FOR_THEIR_TURN = """
 SELECT count(*) FROM pg_stat_activity
 WHERE usename = 'payments_worker' AND wait_event = 'advisory'
 """
-
-
-@contextmanager
-def broker(stack: Stack) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(stack.valkey.url()) as client:
-        yield client
 
 
 def assert_all_accepted_in_time(answers: list[Answer]) -> None:
@@ -76,10 +73,10 @@ def submit_until_a_bell_is_lost(users: StackUsers, lost_before: int) -> list[Ans
 def test_stopped(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     lost_before = logged(stack, "gateway", UNAVAILABLE)
     with payments(users, PAYMENTS * times) as submitted:
-        stack.valkey.kill()
-    assert not stack.valkey.is_alive
+        stack.broker.kill()
+    assert not stack.broker.is_alive
     further = submit_until_a_bell_is_lost(users, lost_before)
-    stack.valkey.start()
+    stack.broker.start()
     answers = [answer.result() for answer in submitted] + further
     assert_all_accepted_in_time(answers)
     reckoned(answers)
@@ -87,7 +84,7 @@ def test_stopped(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) 
 
 def test_frozen(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     lost_before = logged(stack, "gateway", UNAVAILABLE)
-    with payments(users, PAYMENTS * times) as submitted, stopped(stack.valkey.pid):
+    with payments(users, PAYMENTS * times) as submitted, stopped(stack.broker.pid):
         wait(submitted)
         further = submit_until_a_bell_is_lost(users, lost_before)
     answers = [answer.result() for answer in submitted] + further
@@ -97,10 +94,9 @@ def test_frozen(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -
 
 def test_flushed(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     forgotten = []
-    with payments(users, PAYMENTS * times) as answers, broker(stack) as client:
+    with payments(users, PAYMENTS * times) as answers:
         while not all(answer.done() for answer in answers):
-            forgotten.append(client.dbsize())
-            client.flushall()
+            forgotten.append(forget(stack.broker))
             wait(answers, timeout=0.2)
     assert sum(forgotten) > 0
     assert_all_accepted_in_time([answer.result() for answer in answers])
@@ -125,15 +121,15 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, users: St
     with transaction(owner(stack)) as stranger:
         posting_lock.lead(stranger)
         pids = eventually(caught, seconds=60, message="every poster waits for its turn")
-        stack.valkey.kill()
+        stack.broker.kill()
         tell(pids, signal.SIGCONT)
     eventually(lambda: not_acknowledged(stack) > before, seconds=60)
-    stack.valkey.start()
+    stack.broker.start()
     reckoned(answers + users.submit(users.mixed(50)))
 
 
 def not_acknowledged(stack: Stack) -> int:
-    return sum(logged(stack, name, NOT_ACKNOWLEDGED) for name in stack.doing("posting"))
+    return sum(logged(stack, name, NOT_ACKNOWLEDGED[type(stack.broker)]) for name in stack.doing("posting"))
 
 
 def tell(pids: Collection[int], number: signal.Signals) -> None:
@@ -143,8 +139,7 @@ def tell(pids: Collection[int], number: signal.Signals) -> None:
 
 def test_its_lines_are_cut(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     """And open again at the first try, as where another takes over from it."""
-    with broker(stack) as client:
-        assert all(client.client_kill_filter(_type=kind, skipme=True) for kind in ("normal", "pubsub"))
+    cut(stack.broker)
     reckoned(users.submit(users.mixed(100)))
 
 

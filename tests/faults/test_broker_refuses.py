@@ -53,7 +53,7 @@ def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> Non
 def test_who_is_told_to_end_while_it_is_frozen_ends(stack: Stack) -> None:
     workers = [stack.processes[name] for name in WORKERS]
     assert_heartbeats(stack, QUEUE_OF_KIND, "heard_at")
-    with stopped(stack.valkey.pid):
+    with stopped(stack.broker.pid):
         eventually(lambda: scalar(stack, HEARD_LATELY) == 0, seconds=60)
         for worker in workers:
             worker.send(signal.SIGTERM)

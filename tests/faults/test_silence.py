@@ -23,16 +23,16 @@ Injury = Callable[[Stack], AbstractContextManager[None]]
 
 @contextmanager
 def killed(stack: Stack) -> Iterator[None]:
-    stack.valkey.kill()
+    stack.broker.kill()
     try:
         yield
     finally:
-        stack.valkey.start()
+        stack.broker.start()
 
 
 @contextmanager
 def frozen(stack: Stack) -> Iterator[None]:
-    with stopped(stack.valkey.pid):
+    with stopped(stack.broker.pid):
         yield
 
 

@@ -50,7 +50,7 @@ def test_what_needs_no_database_answers_without_one(away: ApiHarness) -> None:
 
 
 def test_the_status_tells_that_the_broker_is_unavailable(fresh_database: Database, tmp_path: Path) -> None:
-    api = ApiHarness(fresh_database, redis_url=f"unix://{tmp_path}/none.sock?db=0")
+    api = ApiHarness(fresh_database, broker_url=f"unix://{tmp_path}/none.sock?db=0")
     with transaction(api.worker) as connection:
         for name in ("posting@a", "upkeep@a", "webhooks@a"):
             heartbeat.beat(connection, name)

@@ -33,6 +33,10 @@ TRANSPORT = {
     "socket_timeout": 5,
     "socket_connect_timeout": 1,
     "health_check_interval": 10,
+    "unacked_restore_throttle": 1,
+    "master_name": "payments",
+    "read_timeout": 5,
+    "write_timeout": 5,
 }
 
 

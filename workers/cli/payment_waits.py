@@ -44,7 +44,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @as_json
 def explain(payment_id: UUID, as_json: bool) -> None:
     """Say why a payment waits, and what would help: steps, errors, locks, the next try, and who is alive."""
-    broker_is_up = bell.is_broker_up(settings.load().redis_url)
+    broker_is_up = bell.is_broker_up(settings.load().broker_url)
     with statements(process.engine()) as connection:
         explained = payment_explanation.of_payment(connection, str(payment_id), broker_is_up=broker_is_up)
     if explained is None:

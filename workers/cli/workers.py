@@ -27,7 +27,7 @@ workers_cli = WorkerGroup("workers", help="Check the workers (with the worker's 
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def list_workers(as_json: bool) -> None:
     """List the workers and their queues, who posts now, and the newest posted batches."""
-    depths = bell.depths(settings.load().redis_url)
+    depths = bell.depths(settings.load().broker_url)
     with transaction(process.engine()) as connection:
         body = worker_view.body(worker_view.view(connection), depths, QUEUE_OF_KIND)
     if as_json:
@@ -56,7 +56,7 @@ def alive(name: str | None) -> None:
 
 
 def _check_all() -> None:
-    broker_is_up = bell.is_broker_up(settings.load().redis_url)
+    broker_is_up = bell.is_broker_up(settings.load().broker_url)
     with transaction(process.engine()) as connection:
         report = health.report(connection, broker_is_up=broker_is_up)
     for worker in report.workers:

@@ -56,7 +56,7 @@ class World:
     @contextmanager
     def gateway(self, **changes: object) -> Iterator[ApiHarness]:
         """Another gateway, with other settings."""
-        other = ApiHarness(self.api.database, metrics_token=TOKEN, redis_url=self.redis_url, **changes)
+        other = ApiHarness(self.api.database, metrics_token=TOKEN, broker_url=self.redis_url, **changes)
         yield other
         other.close()
 

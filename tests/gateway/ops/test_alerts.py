@@ -14,7 +14,7 @@ BY_THE_STACK = {"PaymentsUndecided"}
 
 @pytest.fixture(scope="module")
 def api(database: Database, redis_url: str) -> ApiHarness:
-    return ApiHarness(database, metrics_token=TOKEN, redis_url=redis_url)
+    return ApiHarness(database, metrics_token=TOKEN, broker_url=redis_url)
 
 
 @pytest.fixture
