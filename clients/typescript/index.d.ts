@@ -8568,7 +8568,9 @@ export interface components {
              * @enum {string}
              */
             state: "ok" | "behind" | "away" | "promoted" | "failed";
+            /** @description What it has not replayed of the log; null if unknown. */
             bytes_behind: number | null;
+            /** @description For how long it has not replayed that; null if unknown. */
             lag_seconds: number | null;
         };
         Worker: {
@@ -8627,6 +8629,7 @@ export interface components {
              * @enum {string}
              */
             broker: "ok" | "away";
+            /** @description The replica that reads go to; null without one. */
             replica: components["schemas"]["Replica"] | null;
             /** @description Every worker that reported recently. */
             workers: components["schemas"]["Worker"][];

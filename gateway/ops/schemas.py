@@ -189,8 +189,12 @@ class ReplicaSchema(Output):
 
     name = ma.fields.String()
     state = one_of(["ok", "behind", "away", "promoted", "failed"])
-    bytes_behind = ma.fields.Integer(allow_none=True)
-    lag_seconds = ma.fields.Float(allow_none=True)
+    bytes_behind = ma.fields.Integer(
+        allow_none=True, metadata={"description": "What it has not replayed of the log; null if unknown."}
+    )
+    lag_seconds = ma.fields.Float(
+        allow_none=True, metadata={"description": "For how long it has not replayed that; null if unknown."}
+    )
 
 
 class StatusSchema(Output):
@@ -199,7 +203,9 @@ class StatusSchema(Output):
     status = one_of(["ok", "degraded"])
     database = one_of(["ok", "read_only"])
     broker = one_of(["ok", "away"])
-    replica = ma.fields.Nested(ReplicaSchema, allow_none=True)
+    replica = ma.fields.Nested(
+        ReplicaSchema, allow_none=True, metadata={"description": "The replica that reads go to; null without one."}
+    )
     workers = ma.fields.List(ma.fields.Nested(WorkerSchema))
     waiting = ma.fields.Integer()
     oldest_due_seconds = ma.fields.Float()

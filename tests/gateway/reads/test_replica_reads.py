@@ -119,6 +119,25 @@ def test_a_read_canceled_by_replay_is_the_primarys(api: ApiHarness, client: ApiU
     assert places == [True, False]
 
 
+def test_a_file_goes_on_from_the_primary(api: ApiHarness, client: ApiUser) -> None:
+    listed(client)
+    places: list[bool] = []
+
+    def read(connection) -> int:
+        places.append(connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one())
+        if places == [True, True]:
+            connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        return len(places)
+
+    reader = api.app.extensions["gateway"].reads.reader(None)
+    assert reader(read) == 1
+    with counted("primary", "away"):
+        assert reader(read) == 3
+    with counted("primary", "as_before"):
+        assert reader(read) == 4
+    assert places == [True, True, False, False]
+
+
 def test_sessions_on_the_replica_only_read(api: ApiHarness, client: ApiUser) -> None:
     def mode(connection) -> list[str]:
         shown = ("transaction_read_only", "statement_timeout")
