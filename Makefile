@@ -52,6 +52,7 @@ fmt: dev ## format the code, and fix what the linter can fix
 contract: dev ## write docs/openapi.json, and what is made from it: the collection, the clients
 	$(python) -m flask --app wsgi openapi write docs/openapi.json
 	$(python) -c 'from tests.contract import node; node.install(); node.run("node", "postman.mjs", "../../docs/payments.postman_collection.json")'
+	$(python) -c 'from tests.contract import node; node.run("node", "bruno.mjs", "../../docs/payments.bruno_collection.json")'
 	$(python) -c 'from tests.contract import node; node.types("../../clients/typescript/index.d.ts")'
 	$(python) -m clients.python.generator
 

@@ -1,0 +1,1 @@
+"""Tests of Vector's configuration, with its own language compiled and run."""
