@@ -23,6 +23,7 @@ ELSEWHERE = {
     "lists",
     "logs",
     "monitoring",
+    "patroni",
     "pooler",
     "proxy",
     "rabbitmq",
