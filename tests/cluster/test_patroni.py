@@ -58,7 +58,8 @@ def assert_all_is_there(stack: PatroniStack, users: StackUsers, shown: Shown, ru
     assert told.refused > 0
     assert {status for each in running.done for status in each.refusals} == {UNAVAILABLE}
     assert_heartbeats(stack, WORKERS)
-    users.final(users.connection.submit(users.transfer(users.clients[0], users.clients[1], "1.00")), seconds=60)
+    [answer] = users.submit_until_accepted([users.transfer(users.clients[0], users.clients[1], "1.00")])
+    users.final(answer, seconds=60)
 
 
 def test_the_host_of_the_primary_dies(stack: PatroniStack, users: StackUsers, shown: Shown) -> None:
