@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { postmanToBruno } from "@usebruno/converters";
 
 const postman = JSON.parse(readFileSync("../../docs/payments.postman_collection.json", "utf8"));
-const { packageReport, ...bruno } = await postmanToBruno(postman);
+const { packageReport, ...bruno } = (await postmanToBruno(postman)).collection;
 let count = 0;
 
 function kept(key, value) {
