@@ -65,7 +65,7 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     assert checkout.stack_file.stat().st_mode & 0o777 == 0o600
     assert checkout.stack_file.stat().st_uid == os.geteuid()
     stack = checkout.stack_json()
-    addresses = {"url", "database_url", "redis_url", "mail", "bank", "metrics"}
+    addresses = {"url", "database_url", "redis_url", "broker_url", "mail", "bank", "metrics"}
     assert set(stack) == addresses | {"secret_key", "receipt_key", "second_factor_keys", "ops_token", "users", "pids"}
     servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "housekeeping"}
     assert set(stack["pids"]) == {"supervisor"} | servers | processes

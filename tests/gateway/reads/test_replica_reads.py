@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -91,17 +92,20 @@ def test_a_silent_replica_is_no_error(client: ApiUser, replica: Replica) -> None
     id, token = deposit(client, client.wallet())
     listed(client, token)
     children = [int(pid) for pid in replica.ask("SELECT string_agg(pid::text, ' ') FROM pg_stat_activity").split()]
-    for pid in (*children, replica.process.pid):
-        try:
-            os.kill(pid, signal.SIGSTOP)
-        except ProcessLookupError:
-            children.remove(pid)
+    pids = [replica.process.pid, *children]
+    tell(pids, signal.SIGSTOP)
     try:
         with counted("primary", "away"):
             assert id in listed(client, token)
     finally:
-        for pid in (replica.process.pid, *children):
-            os.kill(pid, signal.SIGCONT)
+        tell(pids, signal.SIGCONT)
+
+
+def tell(pids: list[int], number: signal.Signals) -> None:
+    """Send them the signal; the one that said which there are may have ended."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def test_a_read_canceled_by_replay_is_the_primarys(api: ApiHarness, client: ApiUser) -> None:
