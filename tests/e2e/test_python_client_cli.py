@@ -88,7 +88,10 @@ def test_an_email_and_password_sign_in_and_out(users: StackUsers, run: Run, tmp_
     signed_in = run(None, "--url", users.stack.url, "login", "--email", "cleo@example.com", input=f"{password}\n")
     assert "signed in as Cleo Line, a client" in signed_in.stdout
     assert run(None, "list").exit_code == 0
-    assert run(None, "logout").exit_code == 0
+    again = run(None, "--url", users.stack.url, "login", "--json", "--email", "cleo@example.com", input=f"{password}\n")
+    said = json.loads(again.stdout.splitlines()[-1])
+    assert (said["name"], said["role"], "token" in said) == ("Cleo Line", "client", False)
+    assert json.loads(run(None, "logout", "--json").stdout) == {"signed_out": True}
     assert not (tmp_path / "payments" / "credentials.json").exists()
     wrong = run(None, "--url", users.stack.url, "login", "--email", "cleo@example.com", input="wrong horse battery\n")
     assert wrong.exit_code == 4
